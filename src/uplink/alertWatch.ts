@@ -4,7 +4,8 @@ interface AlertWatchOptions {
   readonly timeoutMs: () => number;
   /** Called each time that no alert has been answered for this long while one waits. */
   readonly onOverdue: (ms: number) => void;
-  readonly onAnswered: () => void;
+  /** @param ms how long the answer took. */
+  readonly onAnswered: (ms: number) => void;
 }
 
 export class AlertWatch {
@@ -26,12 +27,12 @@ export class AlertWatch {
     this.#timer ??= this.#arm();
   }
 
-  /** Any answer shows that the path works. */
-  answered(): void {
+  /** Any answer shows that the path works. @param ms how long it took. */
+  answered(ms: number): void {
     this.#unanswered--;
     clearTimeout(this.#timer);
     this.#timer = this.isWaiting ? this.#arm() : undefined;
-    this.#options.onAnswered();
+    this.#options.onAnswered(ms);
   }
 
   /** Forgets all alerts, because the connection has ended. */

@@ -46,9 +46,10 @@ export class Handover {
   #present: { readonly session: Link; readonly path: Path; readonly signal: AbortSignal } | undefined;
   #attempt: Attempt | undefined;
   #returnEveryMs = RETURN_EVERY_MS;
-  #returnedMs: number | undefined;
+  /** The last return that gave up a session, and the path of that session. */
+  #returned: { readonly atMs: number; readonly from: Path } | undefined;
   #lookedMs = 0;
-  /** How often the path was left since the broker last acknowledged an alert. */
+  /** How often the path was left since the broker last acknowledged an alert in time. */
   #leaves = 0;
 
   constructor(parts: HandoverParts) {
@@ -58,7 +59,7 @@ export class Handover {
     this.alerts = new AlertWatch({
       timeoutMs: () => parts.alertTimeoutMs * 2 ** Math.min(this.#leaves, 10),
       onOverdue: (ms) => this.#leave(`an alert has no acknowledgement after ${ms / 1_000} s`),
-      onAnswered: () => this.#stay(),
+      onAnswered: (ms) => this.#stay(ms),
     });
   }
 
@@ -80,14 +81,14 @@ export class Handover {
 
   /** Must be called with each connection. Looks for a preferred interface from time to time, until the ticker is stopped. */
   watch(session: Link, signal: AbortSignal): Ticker {
-    const { interfaces, clock } = this.#parts;
+    const { clock } = this.#parts;
     const { path } = session;
     if (!path) return { stop: () => {} };
     this.#present = { session, path, signal };
     this.#lookedMs = clock.mono();
+    this.#recordReturn(path);
     const look = every(CHECK_EVERY_MS, () => {
-      const isDue = path.interface?.name !== interfaces[0]?.name && clock.mono() - this.#lookedMs >= this.#returnEveryMs;
-      if (isDue) this.#return();
+      if (clock.mono() - this.#lookedMs >= this.#returnEveryMs) this.#return();
     });
     return {
       stop: () => {
@@ -102,7 +103,8 @@ export class Handover {
     const [link] = added;
     if (gone.some((lost) => lost.endsWith(` ${address}`))) this.#leave(`this machine has lost the address ${address}`);
     else if (link !== undefined && this.alerts.isWaiting) this.#leave(`an alert waits for its acknowledgement, and ${link} came up`);
-    else if (link !== undefined) this.#return();
+    // While returns fail, a link that comes and goes must not bring the next one forward.
+    else if (link !== undefined && this.#returnEveryMs === RETURN_EVERY_MS) this.#return();
   }
 
   /** Ends an attempt. */
@@ -124,7 +126,6 @@ export class Handover {
     const opened = await attempt.opened;
     if (this.#attempt !== attempt) return undefined;
     this.#attempt = undefined;
-    if (opened && attempt.isReturn) this.#returnedMs = this.#parts.clock.mono();
     if (opened && !attempt.isReturn) this.#leaves++;
     return opened;
   }
@@ -133,9 +134,21 @@ export class Handover {
   #return(): void {
     if (!this.#present || this.#attempt || !this.#parts.mayMove()) return;
     const { session, path, signal } = this.#present;
-    if (path.interface?.name === this.#parts.interfaces[0]?.name) return;
+    if (this.#rank(path) <= 0) return;
     this.#lookedMs = this.#parts.clock.mono();
     this.#begin(session, { kind: 'better', from: path }, signal, () => session.close());
+  }
+
+  /** Records that the last return is undone by a connection over this path, whether it had failed or its connection ended. */
+  #recordReturn(path: Path): void {
+    if (!this.#returned || this.#rank(path) < this.#rank(this.#returned.from)) return;
+    this.#returnEveryMs = nextReturnMs(this.#returnEveryMs, this.#parts.clock.mono() - this.#returned.atMs);
+    this.#returned = undefined;
+  }
+
+  /** The position of the path's interface; 0 for the preferred one, and -1 if the kernel chooses. */
+  #rank(path: Path): number {
+    return this.#parts.interfaces.findIndex(({ name }) => name === path.interface?.name);
   }
 
   /** Opens another connection beside one whose path seems dead. The present one stays until the other has a path. */
@@ -144,16 +157,14 @@ export class Handover {
     const { session, path, signal } = this.#present;
     if (this.#attempt?.isReturn && !this.#attempt.isCommitted) this.cancel();
     if (this.#attempt) return;
-    const { log, clock } = this.#parts;
-    log.warn({ event: 'path_suspected', reason: why }, why);
-    if (this.#returnedMs !== undefined) this.#returnEveryMs = nextReturnMs(this.#returnEveryMs, clock.mono() - this.#returnedMs);
-    this.#returnedMs = undefined;
+    this.#parts.log.warn({ event: 'path_suspected', reason: why }, why);
     this.#begin(session, { kind: 'away', from: path }, signal, () => Promise.resolve());
   }
 
-  /** Ends an attempt to leave: the broker has acknowledged an alert, so the present path works. */
-  #stay(): void {
-    this.#leaves = 0;
+  /** Ends an attempt to leave: the broker has acknowledged an alert after this time, so the present path works. */
+  #stay(ms: number): void {
+    // A broker that is always this slow would lose each acknowledgement to the next attempt to leave.
+    if (ms < this.#parts.alertTimeoutMs) this.#leaves = 0;
     if (this.#attempt && !this.#attempt.isReturn && !this.#attempt.isCommitted) this.cancel();
   }
 
@@ -162,6 +173,7 @@ export class Handover {
     const ready = async () => {
       stop.signal.throwIfAborted();
       attempt.isCommitted = true;
+      if (search.kind === 'better') this.#returned = { atMs: this.#parts.clock.mono(), from: search.from };
       await release();
     };
     const open = async (): Promise<Opened | undefined> => {

@@ -244,13 +244,14 @@ export class Pump {
     if (lane === 'alert') alerts.sent();
     gate.link.publish(topic, payload, (error) => {
       if (!this.#inFlight.delete(sent)) return;
-      if (lane === 'alert') alerts.answered();
+      const tookMs = this.#options.clock.mono() - sent.sentMs;
+      if (lane === 'alert') alerts.answered(tookMs);
       this.#options.onAnswer(topic, error);
       if (error) this.#refused(lane, claim, error);
       else {
         this.#lanes.acknowledged(lane, keyOf(claim));
         this.#options.outbox.published(claim);
-        this.#options.onAck(this.#options.clock.mono() - sent.sentMs, claim.rows.length);
+        this.#options.onAck(tookMs, claim.rows.length);
       }
       this.#drainNextTurn();
     });

@@ -46,7 +46,8 @@ describe('a handover', () => {
 
   /** The searches that were begun. Each waits for `ready`, which stands for a secured path. */
   function bench(alertTimeoutMs = LONG_MS) {
-    const searches: { search: Search; secure: () => Promise<void>; isAborted: () => boolean }[] = [];
+    const searches: { search: Search; secure: () => Promise<void>; fail: () => Promise<void>; isAborted: () => boolean }[] = [];
+    const time = { ms: 0 };
     const open = (search: Search, signal: AbortSignal, ready: () => Promise<void> = () => Promise.resolve()): Promise<Opened> =>
       new Promise((resolve, reject) => {
         signal.addEventListener('abort', () => reject(new Error('stopped')));
@@ -54,7 +55,11 @@ describe('a handover', () => {
           await ready();
           resolve({ session: link('new'), id: 'new', renewAfterMs: undefined, path: undefined, tookMs: 0 });
         };
-        searches.push({ search, secure, isAborted: () => signal.aborted });
+        const fail = async () => {
+          await ready();
+          reject(new Error('CONNECT has no answer'));
+        };
+        searches.push({ search, secure, fail, isAborted: () => signal.aborted });
       });
     const events: string[] = [];
     const link = (name: string, over = 'wlan0') =>
@@ -65,14 +70,14 @@ describe('a handover', () => {
         close: async () => void events.push(`${name} closed`),
       }) as unknown as Link;
     const handover = new Handover({
-      clock: { wall: Date.now, mono: () => performance.now(), trusted: () => true },
+      clock: { wall: Date.now, mono: () => time.ms, trusted: () => true },
       log: pino({ level: 'silent' }),
       interfaces: [path('wlan0').interface, path('wwan0').interface].filter((through) => through !== undefined),
       alertTimeoutMs,
       opener: { open },
       mayMove: () => true,
     });
-    return { handover, searches, events, link };
+    return { handover, searches, events, link, time };
   }
   const turn = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -98,7 +103,7 @@ describe('a handover', () => {
     const look = handover.watch(link('old'), ENDLESS);
     handover.alerts.sent();
     await until(() => searches.length === 1, 'the search has begun');
-    handover.alerts.answered();
+    handover.alerts.answered(0);
     await turn();
     assert.deepEqual([searches[0]?.isAborted(), handover.isUnderWay], [true, false]);
     look.stop();
@@ -147,6 +152,58 @@ describe('a handover', () => {
     await turn();
     assert.equal(searches.length, 0);
     look.stop();
+  });
+
+  it('back comes later and later if the preferred interface has a path, but no connection', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] });
+    const { handover, searches, link, time } = bench();
+    const waits: number[] = [];
+    for (let n = 1; n <= 4; n++) {
+      const look = handover.watch(link('old', 'wwan0'), ENDLESS);
+      const sinceMs = time.ms;
+      while (searches.length < n) {
+        time.ms += 5_000;
+        t.mock.timers.tick(5_000);
+        await turn();
+      }
+      waits.push(time.ms - sinceMs);
+      await searches.at(-1)?.fail();
+      look.stop();
+      time.ms += 20_000;
+      assert.equal(await handover.take(), undefined);
+    }
+    assert.deepEqual(waits, [20_000, 40_000, 80_000, 160_000]);
+    const look = handover.watch(link('old', 'wwan0'), ENDLESS);
+    handover.linksChanged({ added: ['wlan0 198.51.100.9'], gone: [] });
+    assert.equal(handover.isUnderWay, false, 'a link that comes and goes brings it forward');
+    look.stop();
+  });
+
+  it('comes later for the next alert if the broker is slow, because each handover loses the acknowledgement', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { handover, searches, link } = bench(5_000);
+    handover.watch(link('old'), ENDLESS);
+    handover.alerts.sent();
+    t.mock.timers.tick(5_000);
+    await turn();
+    await searches[0]?.secure();
+    await handover.take();
+    handover.alerts.reset();
+    for (const tookMs of [5_100, 5_100]) {
+      handover.watch(link('new'), ENDLESS);
+      handover.alerts.sent();
+      t.mock.timers.tick(tookMs);
+      handover.alerts.answered(tookMs);
+      await turn();
+    }
+    assert.equal(searches.length, 1);
+    handover.alerts.sent();
+    handover.alerts.answered(100);
+    handover.alerts.sent();
+    t.mock.timers.tick(5_000);
+    await turn();
+    assert.equal(searches.length, 2);
+    handover.cancel();
   });
 
   it('back comes later and later while the preferred interface keeps failing', () => {
