@@ -1,7 +1,7 @@
 // Declares the command line. Each handler is imported only when it runs, to keep the start fast.
 import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { misuse, print } from '../../src/base/index.ts';
+import { allowSlowNetworks, misuse, print } from '../../src/base/index.ts';
 import { exitWith } from './cli/exit.ts';
 import { VERSION } from './version/index.ts';
 
@@ -9,6 +9,8 @@ const jsonOption = { json: { type: 'boolean', default: false, describe: 'Print J
 const phone = { type: 'string', demandOption: true, describe: 'The registered phone number, such as +391234567' } as const;
 const thing = { type: 'string', demandOption: true, describe: 'The thing name of the robot' } as const;
 const membership = (y: Argv) => y.positional('phone', phone).positional('thing', thing);
+
+allowSlowNetworks();
 
 await yargs(hideBin(process.argv))
   .scriptName('elderly-bot-cloud')

@@ -1,7 +1,19 @@
 // Helpers for the command lines of the robot and the cloud: exit codes, output, usage errors, and texts for the user.
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
 import { fileURLToPath } from 'node:url';
+
+/** Enough for a round trip of two seconds and one lost packet: TCP sends its first packet again after 1 s (RFC 6298). */
+const ADDRESS_MS = 3_000;
+
+/**
+ * Lets each address of a host answer for some seconds before Node.js tries the next. By default it gives up after 250 ms, so that a host with
+ * several addresses cannot be reached over a slow mobile network.
+ */
+export function allowSlowNetworks(): void {
+  setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
+}
 
 /**
  * Runs `work` and sets the process's exit code to its result, or to 0 if that is undefined.

@@ -1,5 +1,16 @@
 export { type Answer, type CheckStatus, exitCodeOf, type Runnable, runChecks } from './checks.ts';
-export { ago, configFlag, counted, endWithReader, exitWith, misuse, print, quoted, setupProgram } from './commandLine.ts';
+export {
+  ago,
+  allowSlowNetworks,
+  configFlag,
+  counted,
+  endWithReader,
+  exitWith,
+  misuse,
+  print,
+  quoted,
+  setupProgram,
+} from './commandLine.ts';
 export {
   COMMAND_CRASH_POINTS,
   CRASH_AT,

@@ -3,13 +3,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** Listens and never accepts, so that the queue stays full. Node.js always accepts. */
+/** Listens and accepts nothing before it reads a line, so that the queue stays full. Node.js always accepts. */
 const LISTENER = `
-import socket, sys
+import socket, sys, threading
 server = socket.socket()
 server.bind(("127.0.0.1", 0))
 server.listen(0)
 print(server.getsockname()[1], flush=True)
+accepted = []
+def accept():
+    while True: accepted.append(server.accept())
+if sys.stdin.readline(): threading.Thread(target=accept, daemon=True).start()
 sys.stdin.read()
 `;
 
@@ -18,6 +22,8 @@ const DROPPED_AFTER_MS = 250;
 
 export interface BlackHole {
   readonly port: number;
+  /** Accepts connections from now on. A client whose SYN was dropped sends it again 1 s after the first. */
+  open(): void;
   stop(): Promise<void>;
 }
 
@@ -39,6 +45,7 @@ export async function openBlackHole(): Promise<BlackHole> {
   }
   return {
     port,
+    open: () => python.stdin.write('\n'),
     async stop() {
       for (const socket of queued) socket.destroy();
       const ended = once(python, 'exit');
