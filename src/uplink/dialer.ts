@@ -68,6 +68,16 @@ export class Dialer {
     return { host: this.#access.host, port: this.#lastGoodPort, addresses: this.#resolver.known };
   }
 
+  /** Why the last addresses are not from the name servers; undefined if they are. */
+  get nameFault(): ConnectError | undefined {
+    return this.#resolver.fault;
+  }
+
+  /** Asks the name servers again. */
+  async askNames(): Promise<void> {
+    await this.#resolver.ask().catch(() => {});
+  }
+
   /** The host and the port that is tried first. */
   get endpoint(): string {
     return `${this.#access.host}:${routesOf(this.#access.port, this.#lastGoodPort)[0]?.port}`;

@@ -5,6 +5,7 @@ import { ConnectError } from './connectError.ts';
 import type { CredentialSwitch } from './credentialTest.ts';
 import type { Dialer, Search } from './dialer.ts';
 import { LastWill } from './lastWill.ts';
+import { watchNames } from './nameWatch.ts';
 import { nameOf, type Path } from './network/path.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
@@ -80,6 +81,7 @@ export class Opener {
     });
     const { path } = session;
     if (path) parts.dialer.recordSuccess(path);
+    watchNames(parts.dialer, parts.problems, session.ended);
     return { session, id, renewAfterMs: this.#lastWill.connected(), path: path && nameOf(path), tookMs: clock.mono() - startedMs };
   }
 }

@@ -1,6 +1,9 @@
 // The way to the broker: names, ports, and networks that do not answer.
 import assert from 'node:assert/strict';
+import { connectCause } from '../../src/uplink/index.ts';
 import { openBlackHole } from '../support/blackHole.ts';
+import { resolveIn } from '../support/network/resolving.ts';
+import { networkMissing } from '../support/network/robotNetwork.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 import type { UplinkBench } from '../support/uplink.ts';
@@ -29,20 +32,42 @@ async function waitingAgent(stage: Stage, links = new Set<string>()): Promise<{ 
   return { agent, port, reads: () => reads };
 }
 
+/** Plays a machine on which the broker's name has no address. */
+const unresolved =
+  (resolvConf: string, server: 'listens' | 'absent', says: string): Situation['play'] =>
+  async (stage) => {
+    const { error } = await resolveIn(resolvConf, server);
+    assert.equal(error?.text, says);
+    stage.raised(
+      connectCause(error?.reason, { trusted: () => true, wall: Date.now }, { notBeforeMs: 0, notAfterMs: Number.POSITIVE_INFINITY }),
+    );
+  };
+
 const leftMs = ({ uplink }: UplinkBench) => uplink.status().next_attempt_ms ?? 0;
 
 const assertWaits = (agent: UplinkBench) => assert.ok(leftMs(agent) > BACKOFF_MS - 60_000, `${leftMs(agent)}`);
 
 export const reaching: readonly Situation[] = [
   {
-    situation: 'The broker’s host name has no address.',
+    situation: 'The broker’s host name does not exist.',
     reaction: AGAIN,
     problem: 'broker_name_unknown',
-    play: async (stage) => {
-      const agent = stage.agent(await freePort(), { host: 'broker.invalid' });
-      raiseAlert(agent);
-      await raises(agent, stage.problem, /broker\.invalid/);
-    },
+    skip: networkMissing(),
+    play: unresolved('nameserver 127.0.0.1\n', 'listens', 'the name servers know no address of broker.example'),
+  },
+  {
+    situation: 'No name server answers.',
+    reaction: `The agent uses the addresses that the broker had last. ${AGAIN} If it connects, the problem stands as a warning until a name server answers.`,
+    problem: 'name_servers_silent',
+    skip: networkMissing(),
+    play: unresolved('nameserver 127.0.0.1\n', 'absent', 'the name server 127.0.0.1 did not resolve broker.example (/etc/resolv.conf)'),
+  },
+  {
+    situation: 'The robot has no name server, such as after a start without a network.',
+    reaction: `The text says that \`/etc/resolv.conf\` names none. The agent uses the addresses that the broker had last. ${AGAIN}`,
+    problem: 'name_servers_silent',
+    skip: networkMissing(),
+    play: unresolved('# no network\n', 'absent', '/etc/resolv.conf names no name server, so broker.example cannot be resolved'),
   },
   {
     situation: 'No program listens on the broker’s port.',

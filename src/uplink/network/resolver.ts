@@ -40,8 +40,7 @@ export class Resolver {
     const knownAfterMs = isUrgent ? 0 : Math.min(WAIT_MS, timeoutMs);
     const waitMs = this.#known.length > 0 ? knownAfterMs : timeoutMs;
     try {
-      this.#asked ??= this.#ask();
-      return await within(this.#asked, waitMs, `the name servers do not answer for ${this.#host}`);
+      return await within(this.ask(), waitMs, 'no answer');
     } catch (error) {
       const fault = nameError(this.#host, error);
       if (!isUrgent) this.#fault = fault;
@@ -50,12 +49,21 @@ export class Resolver {
     }
   }
 
+  /** Asks the name servers. @throws the system's error */
+  ask(): Promise<readonly string[]> {
+    this.#asked ??= this.#ask();
+    return this.#asked;
+  }
+
   async #ask(): Promise<readonly string[]> {
     try {
       const answers = await lookup(this.#host, { all: true, order: 'verbatim' });
       this.#known = answers.map(({ address }) => address);
       this.#fault = undefined;
       return this.#known;
+    } catch (error) {
+      this.#fault = nameError(this.#host, error);
+      throw error;
     } finally {
       this.#asked = undefined;
     }
