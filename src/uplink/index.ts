@@ -1,4 +1,4 @@
-export { CAUSES, connectCause, describeFailure } from './causes.ts';
+export { CAUSES, connectCause, describeFailure, NOT_REACHED } from './causes.ts';
 export { ConnectError } from './connectError.ts';
 export { type CredentialTestResult, testCredentials } from './credentialTest.ts';
 export { type Measured, measure } from './measure.ts';

@@ -3,12 +3,7 @@
 // 0x8E). Mosquitto 2.0 and MQTT 3.1.1 brokers just close the connection, so several short connections in a row are treated as a takeover
 // too.
 import type { ProblemCode } from '../status/index.ts';
-
-/** Failures in which the broker was not reached at all, so that another client cannot be the cause. */
-const NOT_REACHED: readonly ProblemCode[] = [
-  ...(['broker_name_unknown', 'name_servers_silent', 'broker_refused_connection', 'broker_unreachable'] as const),
-  ...(['broker_handshake_stalled', 'broker_answers_http', 'broker_without_tls', 'broker_other_service'] as const),
-];
+import { NOT_REACHED } from './causes.ts';
 
 /** DISCONNECT reason code "session taken over" (OASIS MQTT 5, 3.14.2.1). */
 export const SESSION_TAKEN_OVER = 0x8e;

@@ -1,7 +1,7 @@
 // The place where one situation is played: it starts brokers and agents, collects the agents' problems, and ends all of them.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BenchFiles } from '../../src/identity/index.ts';
@@ -9,6 +9,7 @@ import type { ProblemCode } from '../../src/status/index.ts';
 import { Mosquitto, type MosquittoOptions } from '../support/mosquitto.ts';
 import { type Script, ScriptedBroker } from '../support/scriptedBroker.ts';
 import { PATIENT, startUplink, type UplinkBench, type UplinkBenchOptions } from '../support/uplink.ts';
+import { tcpServer } from '../support/wrongServers.ts';
 import type { Situation } from './situation.ts';
 
 export class Stage {
@@ -45,17 +46,9 @@ export class Stage {
 
   /** Starts a server that hands out bare TCP connections. @returns its port. */
   async server(serve: (socket: Socket) => void): Promise<number> {
-    const sockets = new Set<Socket>();
-    const server = createServer((socket) => {
-      sockets.add(socket.on('error', () => {}));
-      serve(socket);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    this.atEnd(() => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    });
-    return (server.address() as AddressInfo).port;
+    const { port, stop } = await tcpServer(serve);
+    this.atEnd(stop);
+    return port;
   }
 
   /** Starts an agent: the real uplink with a real outbox. Its deadlines are long. It may be stopped before the end. */
@@ -95,7 +88,16 @@ export class Stage {
       assert.ok(code === problem || also.includes(code), `the row announces ${problem}, but the agent raised ${all}`);
   }
 
+  /** @throws the errors of the parts that did not end, once all others have ended. */
   async end(): Promise<void> {
-    for (const end of this.#ends.toReversed()) await end();
+    const errors: unknown[] = [];
+    for (const end of this.#ends.toReversed()) {
+      try {
+        await end();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors, 'parts of the situation did not end');
   }
 }

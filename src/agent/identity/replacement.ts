@@ -2,6 +2,7 @@
 // parameters.
 import type { Credentials } from '../../identity/index.ts';
 import type { ProblemCode } from '../../status/index.ts';
+import { NOT_REACHED } from '../../uplink/index.ts';
 
 /** How often to repeat a failed test while the link does not work: at first, and at most. */
 const WITHOUT_LINK = { minMs: 10_000, maxMs: 300_000 };
@@ -9,20 +10,10 @@ const WITHOUT_LINK = { minMs: 10_000, maxMs: 300_000 };
 /** The same while the link works, because a test interrupts it for about two seconds. */
 const WITH_LINK = { minMs: 300_000, maxMs: 6 * 3_600_000 };
 
-/** Failures of the network, in which credentials were not tested. */
+/** Failures in which credentials were not tested. */
 const UNTESTED: ReadonlySet<ProblemCode> = new Set([
-  'broker_name_unknown',
-  'broker_refused_connection',
-  'broker_unreachable',
-  'broker_silent',
-  'name_servers_silent',
-  'broker_handshake_stalled',
-  'broker_answers_http',
-  'broker_without_tls',
-  'broker_other_service',
-  'broker_tls_mismatch',
-  'broker_unavailable',
-  'broker_quota',
+  ...NOT_REACHED,
+  ...(['broker_silent', 'broker_tls_mismatch', 'broker_unavailable', 'broker_quota'] as const),
 ]);
 
 /** The link with the credentials in use. `failing`: it may work with other credentials. `unreachable`: the network is probably at fault. */
