@@ -54,6 +54,7 @@ export const endings: readonly Situation[] = [
     reaction:
       'The agent cuts the connection after `mqtt.ack_timeout`, reconnects, and sends the messages without an acknowledgement again.',
     problem: 'mqtt_ended',
+    also: ['broker_silent'],
     play: underLoad(
       {
         onPublish: (_packet, wire, published) => {

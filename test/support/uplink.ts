@@ -11,8 +11,11 @@ import { Lifetime } from '../../src/state/index.ts';
 import { type ProblemCode, Problems } from '../../src/status/index.ts';
 import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index.ts';
 
-/** Deadlines that no busy machine exceeds, so that only a silent broker raises a problem. */
-export const PATIENT = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000 };
+/**
+ * Deadlines that no busy machine exceeds, so that only a silent broker raises a problem; and a backoff in which such a machine connects and
+ * sends what is not held back.
+ */
+export const PATIENT = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000, backoff: { minMs: 100, maxMs: 1_000 } };
 
 export interface UplinkBench {
   readonly outbox: Outbox;
