@@ -3,9 +3,10 @@ import type { Situation, SituationGroup } from '../../test/situations/situation.
 
 const INTRODUCTION = `# Situations
 
-This page lists how the agent reacts to the network and to the broker. Each row is a test that plays the situation against the real uplink
-([how to add one](../contributing/situations.md)). In all of them, rows stay in the outbox until the broker has acknowledged them, and alerts go
-first. An operator sees the problem in \`elderly-bot status\`; [problems.md](problems.md) has its remedy.
+This page lists how the agent reacts to the network and to the broker. Each row is a test that plays the situation against the real uplink or
+the real agent ([how to add one](../contributing/situations.md)). In all of them, rows stay in the outbox until the broker has acknowledged them,
+and alerts go first. An operator sees the problem in \`elderly-bot status\`; [problems.md](problems.md) has its remedy. No other problem is raised
+for longer than a moment.
 `;
 
 export function page(groups: readonly SituationGroup[]): string {
@@ -18,5 +19,5 @@ function table(situations: readonly Situation[]): string {
 }
 
 function linkTo(problem: Situation['problem']): string {
-  return problem === null ? '' : `[\`${problem}\`](problems.md#${problem})`;
+  return problem === null ? 'none' : `[\`${problem}\`](problems.md#${problem})`;
 }
