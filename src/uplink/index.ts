@@ -3,6 +3,7 @@ export { ConnectError } from './connectError.ts';
 export { type CredentialTestResult, testCredentials } from './credentialTest.ts';
 export { type Measured, measure } from './measure.ts';
 export { type Interface, nameOf } from './network/path.ts';
+export { failuresText } from './network/pathError.ts';
 export { describeShown } from './network/shown.ts';
 export { UplinkMemory, type UplinkOptions } from './options.ts';
 export { type Probed, probe } from './probe.ts';

@@ -78,7 +78,7 @@ describe('the doctor with one fault between robot and cloud', { skip, timeout: 3
     assertCause(
       await (await fixtures.addRobot()).examine({ AWS_IOT_ENDPOINT: `localhost:${port}` }),
       'tcp',
-      /\[::1\]:\d+ fails: .*127\.0\.0\.1:\d+ fails: connection refused|^127\.0\.0\.1:\d+ fails: connection refused$/,
+      /^at .*127\.0\.0\.1:\d+: connection refused$/,
     );
   });
 

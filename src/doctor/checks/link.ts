@@ -4,7 +4,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { quoted } from '../../base/index.ts';
 import { PROBLEMS, type ProblemCode } from '../../status/index.ts';
-import { connectCause, describeShown, nameOf, type Tried } from '../../uplink/index.ts';
+import { connectCause, describeShown, failuresText, nameOf, type Tried } from '../../uplink/index.ts';
 import { error, ok, skipped, warning } from '../check.ts';
 import { type DoctorContext, robotCheck, rootCaOf } from '../context.ts';
 
@@ -32,7 +32,7 @@ export const dns = robotCheck('dns', 10_000, async (context) => {
 export const tcp = robotCheck('tcp', 15_000, async (context) => {
   const { tried, shown } = await context.reached;
   if (!shown) return skipped('needs the address', 'dns');
-  const observed = tried.map(tcpText).join('; ');
+  const observed = tcpText(tried);
   if (shown.openMs !== undefined) return ok(observed);
   const { remedy } = PROBLEMS[causeOf(shown.failure?.reason, context)];
   return error(observed, remedy, `nc -vz ${shown.path.address} ${shown.path.port}`);
@@ -70,8 +70,10 @@ export function causeOf(code: string | number | undefined, { credentials }: Doct
   return connectCause(code, { trusted: () => true, wall: Date.now }, own);
 }
 
-function tcpText({ path, openMs, failure }: Tried): string {
-  return `${nameOf(path)} ${openMs === undefined ? `fails: ${failure?.message}` : `is open after ${openMs} ms`}`;
+function tcpText(tried: readonly Tried[]): string {
+  const open = tried.flatMap(({ path, openMs }) => (openMs === undefined ? [] : [`${nameOf(path)} is open after ${openMs} ms`]));
+  const closed = tried.flatMap(({ openMs, failure }) => (openMs === undefined && failure ? [failure] : []));
+  return [...open, ...(closed.length > 0 ? [failuresText(closed)] : [])].join('; ');
 }
 
 function opensslCommand({ host, paths, config }: DoctorContext, { path: { address, port, alpn } }: Tried): string {

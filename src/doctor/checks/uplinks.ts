@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { brokerOf, type Config } from '../../config/index.ts';
-import { type Interface, nameOf } from '../../uplink/index.ts';
+import { failuresText, type Interface, nameOf } from '../../uplink/index.ts';
 import { error, type Finding, ok, warning } from '../check.ts';
 import type { DoctorContext, RobotCheck } from '../context.ts';
 
@@ -37,7 +37,7 @@ async function examine({ name, isMetered }: Interface, { reached }: DoctorContex
     const { path, openMs } = working;
     return ok(`${addresses.join(', ')}${isMetered ? ', metered' : ''}; reaches ${nameOf(path)} in ${openMs} ms`);
   }
-  const failures = own.map(({ path, failure }) => `${nameOf(path)}: ${failure?.message}`).join('; ');
+  const failures = failuresText(own.flatMap(({ failure }) => failure ?? []));
   const remedy = `check the network of ${name}: its route, and that no firewall blocks the broker’s port`;
   return fault(`${name} does not reach the broker; ${failures}`, remedy, `ip route show dev ${name}`);
 }

@@ -26,12 +26,16 @@ const NO_SERVER: readonly unknown[] = [
  * @param nameFault why the addresses are not from the name servers, if so.
  */
 export function noPathError(host: string, failures: readonly PathError[], nameFault?: string): ConnectError {
+  const name = isIP(host) ? '' : `${host} `;
+  const note = nameFault === undefined ? '' : `${nameFault}, so the agent tried the last known addresses; `;
+  return new ConnectError(`${note}${name}${failuresText(failures)}`, mostTelling(failures, host)?.reason);
+}
+
+/** Returns each reason once, with its paths: `at [::1]:8883 and 127.0.0.1:8883: connection refused`. */
+export function failuresText(failures: readonly PathError[]): string {
   const texts = [...new Set(failures.map(({ message }) => message))];
   const pathsOf = (text: string) => failures.filter(({ message }) => message === text).map(({ path }) => nameOf(path));
-  const name = isIP(host) ? '' : `${host} `;
-  const text = texts.map((each, i) => `${i === 0 ? name : ''}at ${listed(pathsOf(each))}: ${each}`).join('; ');
-  const note = nameFault === undefined ? '' : `${nameFault}, so the agent tried the last known addresses; `;
-  return new ConnectError(`${note}${text}`, mostTelling(failures, host)?.reason);
+  return texts.map((text) => `at ${listed(pathsOf(text))}: ${text}`).join('; ');
 }
 
 /**

@@ -1,8 +1,8 @@
-// Opens a connection to the robot's broker as the agent does, then surveys its paths as the doctor does, and prints both as JSON.
+// Connects to the robot's broker as the agent does, then surveys its paths as the doctor does, and prints both as JSON.
 // `reach.ts ADDRESS...`: the broker's addresses of an earlier run. The environment has the broker and the certificate.
 import { readCredentials } from '../../../src/identity/index.ts';
 import { ConnectError } from '../../../src/uplink/connectError.ts';
-import { Dialer, NOTHING_KNOWN } from '../../../src/uplink/dialer.ts';
+import { dial, NOTHING_KNOWN } from '../../../src/uplink/dialer.ts';
 import { survey } from '../../../src/uplink/index.ts';
 import { nameOf } from '../../../src/uplink/network/path.ts';
 
@@ -19,11 +19,11 @@ const credentials = readCredentials({ rootCa, certFile, privateKey });
 const access = { host, port: undefined, interfaces: [] };
 
 const known = { ...NOTHING_KNOWN, addresses: process.argv.slice(2) };
-const agent = await new Dialer(access, known)
-  .open({ kind: 'all' }, credentials, TIMEOUT_MS, new AbortController().signal)
-  .then(({ socket, path }) => {
-    socket.destroy();
-    return { path: nameOf(path) };
+const mqtt = { clientId: 'elderly-bot', onMessage: () => {}, timeoutMs: TIMEOUT_MS };
+const agent = await dial({ ...access, ...mqtt, credentials, known }, new AbortController().signal)
+  .then(async (session) => {
+    await session.close();
+    return { path: nameOf(session.path) };
   })
   .catch((error: unknown) => {
     if (!(error instanceof ConnectError)) throw error;
