@@ -70,6 +70,10 @@ export class Answers {
     const denied = isClosed ? this.denials.lost(unanswered, nowMs) : this.denials.discarded(overtaken, unanswered, nowMs);
     if (denied === undefined) return false;
     const how = isClosed ? 'closes' : 'discards';
+    this.#options.log.info(
+      { event: 'request_denied', request: denied, how },
+      'the connection ended because of this request; it is held back for a while',
+    );
     // A broker that answers other requests works.
     if (hasAnswer) this.#name(denied, how);
     else this.#unnamed.set(denied, how);
