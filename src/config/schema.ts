@@ -8,7 +8,7 @@ import { commandConfig, crossFaults } from './commands.ts';
 import { rosNames } from './names.ts';
 import { reflex, reflexFaults } from './reflex.ts';
 import { namespace, nodeName, remap } from './ros.ts';
-import { addFaults, cron, durationBetween, type Fault, interfaceName, isEndpoint, size } from './values.ts';
+import { addFaults, cron, durationBetween, type Fault, hasEachOnce, interfaceName, isEndpoint, size } from './values.ts';
 
 /** Uploads must leave at least this many bytes of outbox.max_size for rows. */
 const LEAST_ROWS_BYTES = 8 * 1024 ** 2;
@@ -39,7 +39,10 @@ const fields = z.strictObject({
     /** If an alert has no acknowledgement after this time, another path to the broker is tried. */
     alert_timeout: durationBetween('1s', '1m'),
     /** The network interfaces to use, the preferred one first. If empty, the kernel's routing table chooses. */
-    uplinks: z.array(z.union([interfaceName, z.strictObject({ interface: interfaceName, metered: z.boolean() })])).max(8),
+    uplinks: z
+      .array(z.union([interfaceName, z.strictObject({ interface: interfaceName, metered: z.boolean() })]))
+      .max(8)
+      .refine(hasEachOnce, 'expected each network interface once'),
     window: z.int().min(1).max(100),
     /** Maximum number of publications per second. Null means no limit. */
     messages_per_second: z.number().min(1).max(100).nullable(),

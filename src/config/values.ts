@@ -73,6 +73,11 @@ export interface Endpoint {
 /** Linux permits 15 bytes. */
 export const interfaceName = z.string().regex(/^[^\s/:%]{1,15}$/, 'expected the name of a network interface, such as wlan0');
 
+/** Whether no two uplinks have the same network interface. */
+export function hasEachOnce(uplinks: readonly (string | { interface: string })[]): boolean {
+  return new Set(uplinks.map((uplink) => (typeof uplink === 'string' ? uplink : uplink.interface))).size === uplinks.length;
+}
+
 /** Names that Linux gives to mobile modems: wwan0, wwp0s20u4, ppp0. */
 const MODEM = /^(ww|ppp)/;
 

@@ -1,5 +1,5 @@
 // Checks a valid configuration against the message definitions of a machine. Pure: the caller passes configuration and definitions.
-import type { Config, LoadedConfig } from '../config/index.ts';
+import { brokerOf, type Config, type LoadedConfig } from '../config/index.ts';
 import { checkCamera } from './cameras.ts';
 import { checkChannel, checkQos } from './channels.ts';
 import { checkCommand } from './commands.ts';
@@ -52,12 +52,24 @@ export function checkConfig({ config, definitions, exists, ...layers }: CheckInp
   }
   findings.push(...checkTopics(config, layers));
   const sections: EntryFindings[] = [];
-  checkFiles(config, exists, (section) => {
-    const entry = new EntryFindings([section], layers);
+  const section = (name: string) => {
+    const entry = new EntryFindings([name], layers);
     sections.push(entry);
     return entry;
-  });
+  };
+  checkUplinks(config, section('mqtt'));
+  checkFiles(config, exists, section);
   return { findings: [...findings, ...sections.flatMap(({ list }) => list)], unchecked };
+}
+
+/** A robot with nothing but a modem would deliver no reading, which its name alone should not decide. */
+function checkUplinks({ mqtt }: Config, entry: EntryFindings): void {
+  const { interfaces } = brokerOf(mqtt);
+  if (interfaces.some(({ isMetered }) => !isMetered) || !mqtt.uplinks.some((uplink) => typeof uplink === 'string')) return;
+  const reason =
+    'each network interface of mqtt.uplinks is metered, so no reading, event or picture ever leaves the robot; say with metered: true or false whether that is right';
+  const allowed = interfaces.map(({ name }) => `{interface: ${name}, metered: false}`);
+  entry.warning(['uplinks'], reason, { suggestion: `uplinks: [${allowed.join(', ')}]` });
 }
 
 /** Robots can be checked before their certificates arrive, so a missing file is a warning. */

@@ -87,6 +87,17 @@ commands:
 });
 
 describe('config check without message definitions', () => {
+  it('warns of uplinks that are all metered only because of their names', () => {
+    const findings = (uplinks: string) => checkedText(`mqtt: { uplinks: ${uplinks} }\n`, null).findings;
+    const [found, ...others] = findings('[wwan0, ppp0]');
+    assert.deepEqual(others, []);
+    assert.match(found?.reason ?? '', /^each network interface of mqtt\.uplinks is metered, so no reading, event or picture ever leaves/);
+    const suggestion = 'uplinks: [{interface: wwan0, metered: false}, {interface: ppp0, metered: false}]';
+    assert.deepEqual([found?.severity, found?.path, found?.suggestion], ['warning', ['mqtt', 'uplinks'], suggestion]);
+    for (const right of ['[]', '[wlan0, wwan0]', '[{interface: wwan0, metered: true}]', '[{interface: wwan0, metered: false}]'])
+      assert.deepEqual(findings(right), []);
+  });
+
   it('still finds conditions outside the limits and missing files', () => {
     const yaml = `mqtt: { root_ca: /none/ca.pem, cert_file: /none/crt.pem, private_key: /none/key.pem }
 provisioning: { template: fleet, claim_cert: /none/claim.pem, claim_key: /none/claim.key }

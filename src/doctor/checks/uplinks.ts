@@ -27,7 +27,12 @@ async function examine({ name, isMetered }: Interface, { reached }: DoctorContex
   const all = readdirSync(INTERFACES);
   if (!all.includes(name)) {
     const others = all.filter((each) => each !== 'lo').join(', ');
-    return fault(`this machine has no interface ${name}, but ${others}`, 'correct mqtt.uplinks, or connect the modem', 'ip -brief address');
+    return fault(
+      `this machine has no interface ${name}, but ${others}`,
+      'correct mqtt.uplinks, or connect the modem',
+      'ip -brief address',
+      [],
+    );
   }
   const addresses = (networkInterfaces()[name] ?? []).map(({ address }) => address).filter((address) => !address.startsWith('fe80'));
   if (addresses.length === 0)

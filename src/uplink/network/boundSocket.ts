@@ -20,9 +20,12 @@ let calls: Calls | undefined;
 export async function boundSocket(name: string, address: string): Promise<Socket> {
   calls ??= await load();
   const fd = calls.socket(isIPv6(address) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw failed('no socket', calls.errno());
+  if (fd < 0) {
+    const code = getSystemErrorName(-calls.errno());
+    throw new ConnectError(`no socket: ${code}`, code);
+  }
   if (calls.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) {
-    const error = failed(`the interface ${name} cannot be used`, calls.errno());
+    const error = unbound(name, calls.errno());
     calls.close(fd);
     throw error;
   }
@@ -43,7 +46,11 @@ async function load() {
   };
 }
 
-function failed(text: string, errno: number): ConnectError {
+function unbound(name: string, errno: number): ConnectError {
   const code = getSystemErrorName(-errno);
-  return new ConnectError(`${text}: ${code}`, code);
+  const texts: Readonly<Record<string, string>> = {
+    ENODEV: `this machine has no interface ${name}, which mqtt.uplinks names`,
+    EPERM: `the agent may not use the interface ${name} by itself: before Linux 5.7, this needs CAP_NET_RAW`,
+  };
+  return new ConnectError(texts[code] ?? `the interface ${name} cannot be used: ${code}`, code);
 }
