@@ -1,5 +1,5 @@
 // A TCP relay on loopback that plays the network cable between robot and broker. It can be pulled and plugged in again, and can play a
-// dead or a slow network.
+// dead or a slow network, and a proxy with timeouts.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { slowly } from './slowly.ts';
 
@@ -12,6 +12,10 @@ export class Cable {
   #port = 0;
   #bytesPerSecond: number | undefined;
   #isDead = false;
+  /** Ends connections in order that were idle for this long. Affects later connections. */
+  idleTimeoutMs: number | undefined;
+  /** Ends connections in order that have lasted this long. Affects later connections. */
+  timeLimitMs: number | undefined;
 
   constructor(targetPort: number) {
     this.#target = targetPort;
@@ -41,6 +45,9 @@ export class Cable {
         });
       }
       if (!this.#isDead) this.#join(ends);
+      const finish = () => robot.end();
+      if (this.idleTimeoutMs !== undefined) robot.setTimeout(this.idleTimeoutMs, finish);
+      if (this.timeLimitMs !== undefined) setTimeout(finish, this.timeLimitMs).unref();
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(this.#port, '127.0.0.1', resolve);

@@ -32,6 +32,8 @@ export const STABLE_AFTER_MS = 60_000;
 export interface BackoffLimits {
   readonly minMs: number;
   readonly maxMs: number;
+  /** The first wait, at most. Defaults to twice `minMs`. */
+  readonly firstMs?: number;
 }
 
 /**
@@ -42,6 +44,7 @@ export interface BackoffLimits {
  * @returns milliseconds, at least `minMs`, because IoT Core accepts only one CONNECT per second from a client id.
  */
 export function backoffMs(attempt: number, limits: BackoffLimits, random: number): number {
-  const ceiling = Math.min(limits.maxMs, limits.minMs * 2 ** Math.min(attempt, 30));
-  return Math.round(limits.minMs + random * (ceiling - limits.minMs));
+  const { minMs, maxMs, firstMs = 2 * minMs } = limits;
+  const ceiling = Math.min(maxMs, firstMs * 2 ** Math.min(Math.max(attempt, 1) - 1, 30));
+  return Math.round(minMs + random * Math.max(0, ceiling - minMs));
 }

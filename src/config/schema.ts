@@ -51,6 +51,8 @@ const fields = z.strictObject({
     /** Metered messages per month. Null means no budget. */
     budget: z.int().min(1_000).nullable(),
     reconnect_min: durationBetween('100ms', '1m'),
+    /** The longest first wait after the broker ended a connection that was stable. */
+    reconnect_spread: durationBetween('1s', '1h'),
     reconnect_max: durationBetween('1s', '1h'),
   }),
   provisioning: z.strictObject({

@@ -175,6 +175,26 @@ export const PROBLEMS = {
       'find the second agent (a cloned card?) or bench tool that connects with this thing name, and stop it; each robot needs its own name and certificate',
     hides: ['mqtt_ended'],
   },
+  idle_connections_cut: {
+    severity: 'warning',
+    title: 'Something between the robot and the broker closes idle connections',
+    remedy:
+      'raise the idle timeout of the proxy, load balancer, firewall or router in between, or set mqtt.keepalive below the time in the text',
+    hides: ['mqtt_ended'],
+  },
+  connection_time_limit: {
+    severity: 'warning',
+    title: 'Each connection to the broker ends after the same time',
+    remedy:
+      'raise the time limit of connections in the broker, proxy or load balancer; without such a limit, look for a second client with this robot’s name',
+    hides: ['mqtt_ended'],
+  },
+  broker_restarts: {
+    severity: 'error',
+    title: 'The broker goes away again and again',
+    remedy: 'look at the broker’s log, and at the log of what starts it, for the reason of its last end',
+    hides: ['mqtt_ended'],
+  },
   mqtt_ended: {
     severity: 'warning',
     title: 'The connection to the broker ended',

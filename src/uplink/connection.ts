@@ -6,6 +6,7 @@ import { ConnectError, isUnanswered, stoppedAnswering } from './connectError.ts'
 import type { TestStep } from './credentialTest.ts';
 import { Gate } from './gate.ts';
 import { type Budget, Quota } from './limits.ts';
+import { NO_TRAFFIC, type TrafficState } from './losses/traffic.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
 import { Pump, type PumpOptions } from './pump.ts';
@@ -45,6 +46,7 @@ export interface Loss {
   readonly hasAnswer: boolean;
   /** Whether the robot closed the connection. */
   readonly isClosed: boolean;
+  readonly traffic: TrafficState;
 }
 
 /** A connection that lasts this long without a loss shows that the broker works except for the requests that are held back. */
@@ -124,6 +126,7 @@ export class Connection {
     const cut = () => this.#session.drop();
     signal.addEventListener('abort', cut, { once: true });
     const reason = await this.#session.ended;
+    const { traffic = NO_TRAFFIC } = this.#session;
     signal.removeEventListener('abort', cut);
     clearTimeout(stands);
     clearTimeout(this.#renewal);
@@ -134,7 +137,7 @@ export class Connection {
     this.#largestUnanswered = this.pump.largestInFlight;
     this.pump.stop();
     const isStop = this.#isAnswered && this.#isAnnounced && isUnanswered(reason);
-    return { reason: isStop ? stoppedAnswering(reason) : reason, unanswered, overtaken, hasAnswer, isClosed: this.#isClosed };
+    return { reason: isStop ? stoppedAnswering(reason) : reason, unanswered, overtaken, hasAnswer, isClosed: this.#isClosed, traffic };
   }
 
   /** Publishes presence if the battery has become low or is no longer low. */

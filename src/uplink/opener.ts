@@ -30,6 +30,8 @@ export interface OpenerParts
   readonly presence: PresencePublisher;
   readonly topics: Topics;
   readonly onMessage: (message: Message) => void;
+  /** How long a connection may be idle before a ping; undefined if the keepalive suffices. */
+  readonly pingEveryMs: () => number | undefined;
 }
 
 export class Opener {
@@ -68,6 +70,7 @@ export class Opener {
         },
         clientId: thing,
         keepaliveMs,
+        pingEveryMs: parts.pingEveryMs(),
         answerTimeoutMs: connectTimeoutMs,
         version: parts.dialer.version,
         will: will || undefined,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import * as z from 'zod';
-import { type BackoffLimits, replaceFile } from '../base/index.ts';
+import { replaceFile } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Outbox } from '../outbox/index.ts';
 import type { Lifetime } from '../state/index.ts';
@@ -12,6 +12,7 @@ import type { AnnouncedCommand } from '../wire/index.ts';
 import type { BrokerAccess } from './dialer.ts';
 import type { QuotaLimits } from './limits.ts';
 import type { Links } from './network/links.ts';
+import type { PaceLimits } from './pace.ts';
 import type { Connect, Message } from './session.ts';
 
 export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
@@ -26,7 +27,7 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   readonly alertTimeoutMs: number;
   /** How many unacknowledged messages may be in flight. */
   readonly window: number;
-  readonly backoff: BackoffLimits;
+  readonly backoff: PaceLimits;
   readonly quota: QuotaLimits;
   /** Metered messages per month; null means no budget. */
   readonly budget: number | null;

@@ -5,6 +5,7 @@ import { codeOf } from '../base/index.ts';
 import { type BrokerLimits, LEAST_PACKET_BYTES, limitsOf } from './brokerLimits.ts';
 import { connectFault } from './connack.ts';
 import { ConnectError, isStopped, NO_ANSWER, PACKET_LIMIT, within } from './connectError.ts';
+import { pingWhenIdle, Traffic, type TrafficState } from './losses/traffic.ts';
 import type { Path } from './network/path.ts';
 import { noPathError, PathError } from './network/pathError.ts';
 import { sentenceOf, type Transport } from './network/transport.ts';
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly open: (signal: AbortSignal) => Promise<Transport>;
   readonly clientId: string;
   readonly keepaliveMs: number;
+  /** How long the connection may be idle before a ping; undefined if the keepalive suffices. */
+  readonly pingEveryMs?: number | undefined;
   /** Limits the wait for the CONNACK, and for each SUBACK. */
   readonly answerTimeoutMs: number;
   readonly version: 4 | 5;
@@ -32,7 +35,7 @@ export interface SessionOptions {
 
 /** The part of a session that the uplink and the pump use, so that tests can replace it. */
 export type Link = Pick<Session, 'limits' | 'ended' | 'publish' | 'subscribe' | 'drop' | 'close'> &
-  Partial<Pick<Session, 'path' | 'localAddress'>>;
+  Partial<Pick<Session, 'path' | 'localAddress' | 'traffic'>>;
 
 /** @throws ConnectError */
 export type Connect = (options: SessionOptions, signal: AbortSignal) => Promise<Link>;
@@ -55,6 +58,7 @@ export class Session {
   readonly path: Path;
   /** This machine's address of the connection. */
   readonly localAddress: string | undefined;
+  readonly traffic: TrafficState;
   readonly #answerMs: number;
   #inFlight = 0;
   /** Messages that exceed the broker's Receive Maximum. */
@@ -62,12 +66,16 @@ export class Session {
   #isOver = false;
   #cutBecause: Error | undefined;
 
-  private constructor(client: MqttClient, limits: BrokerLimits, answerMs: number, path: Path, localAddress: string | undefined) {
+  private constructor(client: MqttClient, limits: BrokerLimits, options: SessionOptions, { socket, path, connectedMs }: Transport) {
     this.#client = client;
     this.limits = limits;
     this.path = path;
-    this.localAddress = localAddress;
-    this.#answerMs = answerMs;
+    this.localAddress = socket.localAddress;
+    this.#answerMs = options.answerTimeoutMs;
+    const { pingEveryMs } = options;
+    const traffic = new Traffic(client, connectedMs);
+    this.traffic = traffic;
+    const pings = pingEveryMs === undefined ? undefined : pingWhenIdle(traffic, pingEveryMs, () => client.sendPing());
     this.ended = new Promise((resolve) => {
       let reason: Error | undefined;
       client.on('error', (error) => {
@@ -78,6 +86,7 @@ export class Session {
       });
       client.on('close', () => {
         this.#isOver = true;
+        pings?.stop();
         resolve(reason ?? this.#cutBecause);
       });
     });
@@ -90,7 +99,8 @@ export class Session {
 
   /** @throws ConnectError */
   static async connect(options: SessionOptions, signal: AbortSignal): Promise<Session> {
-    const { socket, path, host, failures } = await options.open(signal);
+    const transport = await options.open(signal);
+    const { socket, path, host, failures } = transport;
     const failed = (message: string, reason: string | number | undefined) =>
       noPathError(host, [...failures, new PathError(path, message, reason)]);
     if (socket.destroyed) throw failed('the broker closed the connection before the CONNECT', 'ECONNRESET');
@@ -128,7 +138,7 @@ export class Session {
           return;
         }
         cleanUp();
-        resolve(new Session(client, limits, options.answerTimeoutMs, path, socket.localAddress));
+        resolve(new Session(client, limits, options, transport));
       };
       const cleanUp = () => {
         clearTimeout(deadline);

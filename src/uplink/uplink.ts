@@ -1,6 +1,6 @@
 // Keeps the robot connected to the broker for as long as the agent runs: connects, publishes presence, drains the outbox, and reconnects
 // with backoff whenever the connection ends.
-import { backoffMs, messageOf, STABLE_AFTER_MS, wait } from '../base/index.ts';
+import { messageOf, wait } from '../base/index.ts';
 import type { Credentials } from '../identity/index.ts';
 import type { BudgetStatus, LinkStatus } from '../status/index.ts';
 import { type Power, topicsOf } from '../wire/index.ts';
@@ -21,11 +21,10 @@ import type { UplinkOptions } from './options.ts';
 import { PresencePublisher } from './presence.ts';
 import { ReconnectWait } from './reconnect.ts';
 import type { Answer } from './requests.ts';
-import type { Message } from './session.ts';
-import type { Takeover } from './takeover.ts';
+import type { Link, Message } from './session.ts';
 
-/** Determines the wait before the next connection attempt: backoff for `stable` and `failed`, its minimum for `again`, 0 for `at_once`. */
-type Ending = 'stable' | 'failed' | 'again' | 'at_once' | Takeover;
+/** Determines the wait before the next connection attempt: its pace for `paced`, the shortest for `again`, none for `at_once`. */
+type Ending = 'paced' | 'again' | 'at_once';
 
 export class Uplink {
   readonly #options: UplinkOptions;
@@ -38,7 +37,6 @@ export class Uplink {
   readonly #answers: Answers;
   readonly #budget: Budget;
   readonly #presence: PresencePublisher;
-  #failures = 0;
   #connects = 0;
   #state: { readonly state: LinkStatus['state']; readonly sinceMs: number } = { state: 'stopped', sinceMs: 0 };
   #connection: Connection | undefined;
@@ -66,7 +64,8 @@ export class Uplink {
       telemetryEveryMs: () => this.#budget.intervalMs(),
     });
     const parts = { dialer: this.#dialer, credentials: this.#credentials, presence: this.#presence, topics: this.#topics };
-    this.#opener = new Opener({ ...options, ...parts, onMessage: (message) => this.#receive(message) });
+    const pingEveryMs = () => this.#problems.pingEveryMs;
+    this.#opener = new Opener({ ...options, ...parts, pingEveryMs, onMessage: (message) => this.#receive(message) });
     this.#handover = new Handover({ ...options, opener: this.#opener, mayMove: () => !this.#credentials.pending && !this.#isFinishing });
   }
 
@@ -84,7 +83,7 @@ export class Uplink {
       path: this.#handover.path,
       mqtt_version: this.#connection ? this.#dialer.version : null,
       connects: this.#connects,
-      failures_in_a_row: this.#failures,
+      failures_in_a_row: this.#problems.pace.failures,
       next_attempt_ms: this.#reconnect.leftMs,
       acknowledged: this.#answers.acknowledged,
       refused: this.#answers.refused('publish'),
@@ -147,11 +146,9 @@ export class Uplink {
         await wait(this.#options.backoff.minMs, signal);
         continue;
       }
-      this.#failures = ending === 'stable' ? 1 : this.#failures + 1;
       this.#enter('waiting');
-      const backoff = backoffMs(this.#failures, this.#options.backoff, Math.random());
       const isUrgent = this.#isAlertPending();
-      const waited = this.#reconnect.wait(typeof ending === 'object' && !isUrgent ? ending.waitMs : backoff, signal);
+      const waited = this.#reconnect.wait(this.#problems.pace.waitMs(isUrgent, Math.random()), signal);
       if (isUrgent) this.#reconnect.hurry('alert');
       await waited;
     }
@@ -185,7 +182,7 @@ export class Uplink {
     } catch (error) {
       opened?.session.drop();
       if (attempt.aborted) return 'again';
-      return signal.aborted ? 'failed' : this.#notConnected(error, test);
+      return signal.aborted ? 'paced' : this.#notConnected(error, test);
     } finally {
       stop.removeEventListener('abort', cut);
     }
@@ -197,7 +194,7 @@ export class Uplink {
     const loss = await this.#serve(opened, signal, test);
     over();
     if (test && test.credentials !== this.#credentials.current) return 'again';
-    return this.#ended(loss, signal.aborted);
+    return this.#ended(opened.session, loss, signal.aborted);
   }
 
   #notConnected(error: unknown, test: PendingTest | undefined): Ending {
@@ -211,8 +208,8 @@ export class Uplink {
       return 'again';
     }
     const cause = connectCause(reason, this.#options.clock, this.#credentials.current);
-    const takeover = this.#problems.notConnected(cause, reason, messageOf(error));
-    return takeover ?? 'failed';
+    this.#problems.notConnected(cause, reason, messageOf(error));
+    return 'paced';
   }
 
   async #serve({ session, id, renewAfterMs }: Opened, signal: AbortSignal, test: PendingTest | undefined): Promise<Loss> {
@@ -248,15 +245,13 @@ export class Uplink {
     return loss;
   }
 
-  #ended(loss: Loss, isAborted: boolean): Ending {
-    const lastedMs = this.#sinceMs;
+  #ended({ path }: Link, loss: Loss, isAborted: boolean): Ending {
     const { isReplacing } = this.#handover;
     const isOurs = isAborted || this.#isFinishing || this.#credentials.pending || isReplacing || loss.isClosed;
     const isDenial = (!isOurs || isReplacing) && this.#answers.lost(loss, isReplacing);
-    const takeover = isOurs || isDenial ? undefined : this.#problems.ended(lastedMs, loss.reason, this.#dialer.endpoint);
+    if (!isOurs && !isDenial) this.#problems.ended(loss, { lastedMs: this.#sinceMs, endpoint: this.#dialer.endpoint, path });
     if (this.#handover.isUnderWay) return 'at_once';
-    if (isDenial || loss.isClosed) return 'again';
-    return takeover ?? (lastedMs >= STABLE_AFTER_MS ? 'stable' : 'failed');
+    return isDenial || loss.isClosed ? 'again' : 'paced';
   }
 
   /** Connects at once over a link that has come up: an attempt over the old one may hang until its deadline. */
@@ -267,7 +262,7 @@ export class Uplink {
     this.#options.log.info({ event: 'link_up', link }, `${link} came up`);
     const { state } = this.#state;
     if (state !== 'waiting' && state !== 'connecting') return;
-    this.#failures = 0;
+    this.#problems.pace.linkUp();
     if (state === 'waiting') this.#reconnect.hurry('link');
     else if (this.#reconnect.mayTryExtra('link')) this.#attempt.abort();
   }

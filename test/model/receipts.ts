@@ -199,7 +199,7 @@ class World {
       alertTimeoutMs: 5_000,
       interfaces: [],
       window: 20,
-      backoff: { minMs: 1_000, maxMs: 300_000 },
+      backoff: { minMs: 1_000, spreadMs: 30_000, maxMs: 300_000 },
       quota: { messagesPerSecond: null, bytesPerSecond: null },
       budget: null,
       memory: new UplinkMemory(folder),

@@ -27,7 +27,7 @@ async function waitingAgent(stage: Stage, links = new Set<string>()): Promise<{ 
     reads++;
     return new Set(links);
   };
-  const agent = stage.agent(port, { backoff: { minMs: BACKOFF_MS, maxMs: BACKOFF_MS }, readLinks });
+  const agent = stage.agent(port, { backoff: { minMs: BACKOFF_MS, spreadMs: BACKOFF_MS, maxMs: BACKOFF_MS }, readLinks });
   await until(() => agent.uplink.status().state === 'waiting', 'the agent waits');
   return { agent, port, reads: () => reads };
 }

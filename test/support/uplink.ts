@@ -15,7 +15,7 @@ import { Uplink, UplinkMemory, type UplinkOptions } from '../../src/uplink/index
  * Deadlines that no busy machine exceeds, so that only a silent broker raises a problem; and a backoff in which such a machine connects and
  * sends what is not held back.
  */
-export const PATIENT = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000, backoff: { minMs: 100, maxMs: 1_000 } };
+export const PATIENT = { connectTimeoutMs: 20_000, ackTimeoutMs: 20_000, backoff: { minMs: 100, spreadMs: 1_000, maxMs: 1_000 } };
 
 export interface UplinkBench {
   readonly outbox: Outbox;
@@ -84,7 +84,7 @@ export function startUplink(files: BenchFiles, port: number, options: UplinkBenc
     alertTimeoutMs: 10_000,
     interfaces: [],
     window: 20,
-    backoff: { minMs: 5, maxMs: 50 },
+    backoff: { minMs: 5, spreadMs: 50, maxMs: 50 },
     quota: { messagesPerSecond: null, bytesPerSecond: null },
     budget: null,
     memory: new UplinkMemory(folder),

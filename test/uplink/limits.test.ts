@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { addSpending, metered, monthPassed, Quota, stretch } from '../../src/uplink/limits.ts';
-import { SESSION_TAKEN_OVER, TakeoverWatch } from '../../src/uplink/takeover.ts';
 
 describe('the quota', () => {
   it('never allows more in a second than a full bucket and its refill', () => {
@@ -62,44 +61,5 @@ describe('the budget', () => {
     assert.deepEqual(spending, { month: '2026-11', messages: 13 });
     assert.deepEqual(addSpending(spending, 3, november + 120_000), { month: '2026-12', messages: 3 });
     assert.ok(monthPassed(november) > 0.999);
-  });
-});
-
-describe('the takeover watch', () => {
-  const reported = { isReported: true, waitMs: 300_000 };
-  const inferred = { isReported: false, waitMs: 60_000 };
-
-  it('detects another client after three reported takeovers', () => {
-    const watch = new TakeoverWatch(30_000);
-    assert.deepEqual(
-      [0, 1, 2].map((i) => watch.ended(i * 60_000, 30_000, SESSION_TAKEN_OVER)),
-      [undefined, undefined, reported],
-    );
-  });
-
-  it('infers another client from short connections, although each one lasts longer because of the backoff', () => {
-    const watch = new TakeoverWatch(30_000);
-    assert.deepEqual(
-      [1, 3, 5, 9, 16].map((s) => watch.ended(s * 10_000, s * 1_000, undefined)),
-      [undefined, undefined, undefined, undefined, inferred],
-    );
-  });
-
-  it('still detects it after the long waits, until a connection has lasted', () => {
-    const watch = new TakeoverWatch(30_000);
-    for (let i = 0; i < 5; i++) watch.ended(i * 10_000, 1_000, undefined);
-    assert.deepEqual(watch.ended(360_000, 300_000, undefined), inferred);
-    watch.reset();
-    assert.equal(watch.isTaken, false);
-    assert.equal(watch.ended(360_000, 1_000, undefined), undefined);
-  });
-
-  it('does not mistake a bad link for another client', () => {
-    const watch = new TakeoverWatch(30_000);
-    for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 10_000, 1_000, 'ECONNRESET'), undefined);
-    for (let i = 0; i < 50; i++) assert.equal(watch.ended(i * 60_000, 50_000, undefined), undefined);
-    const shortKeepalive = new TakeoverWatch(5_000);
-    const ended = Array.from({ length: 50 }, (_, i) => shortKeepalive.ended(i * 10_000, 7_500, undefined));
-    assert.deepEqual(new Set(ended), new Set([undefined]), 'the broker missed a ping on a slow link');
   });
 });

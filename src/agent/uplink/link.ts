@@ -34,7 +34,7 @@ export function createUplink(parts: LinkParts): Uplink {
     quota: { messagesPerSecond: config.mqtt.messages_per_second, bytesPerSecond: config.mqtt.bytes_per_second },
     budget: config.mqtt.budget,
     memory: new UplinkMemory(config.state_dir),
-    backoff: { minMs: config.mqtt.reconnect_min, maxMs: config.mqtt.reconnect_max },
+    backoff: { minMs: config.mqtt.reconnect_min, spreadMs: config.mqtt.reconnect_spread, maxMs: config.mqtt.reconnect_max },
     log: log.child({ module: 'uplink' }),
     commands: announce(config.commands, (action) => commands.unable(action)),
     channels: () => Object.keys(live.loaded.config.channels),

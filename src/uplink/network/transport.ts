@@ -14,6 +14,8 @@ export interface Transport {
   readonly socket: TLSSocket;
   readonly path: Path;
   readonly host: string;
+  /** When the TCP connection was made, by `performance.now()`. */
+  readonly connectedMs: number;
   /** The paths that had failed before. */
   readonly failures: readonly PathError[];
 }
@@ -24,6 +26,7 @@ const ALERT_BYTES = 7;
 /** @throws PathError */
 export async function openTransport(path: Path, host: string, credentials: Credentials, signal: AbortSignal): Promise<Transport> {
   const tcp = await openTcp(path, signal);
+  const connectedMs = performance.now();
   const socket = connectTls({
     socket: tcp,
     host,
@@ -42,7 +45,7 @@ export async function openTransport(path: Path, host: string, credentials: Crede
     await settled(socket, 'secureConnect', signal, late);
     // The caller adds its own listener later; an error before that would end the process.
     socket.on('error', () => {});
-    return { socket, path, host, failures: [] };
+    return { socket, path, host, connectedMs, failures: [] };
   } catch (error) {
     tcp.destroy();
     const reason = error instanceof ConnectError ? error.reason : codeOf(error);
