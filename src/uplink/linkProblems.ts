@@ -92,8 +92,8 @@ export class LinkProblems {
     return explanation && CODES[explanation.kind];
   }
 
-  async #askFor({ address, port }: Path, endpoint: string): Promise<void> {
-    if (!(await refusesTcp(address, port))) return;
+  async #askFor(path: Path, endpoint: string): Promise<void> {
+    if (!(await refusesTcp(path))) return;
     const explanation = this.#losses.wasRefused();
     if (explanation) this.#report(explanation, endpoint);
   }
