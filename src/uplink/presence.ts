@@ -3,6 +3,7 @@
 // connection. A clean stop ends with an offline presence; if the connection is lost instead, the broker publishes the last will.
 
 import { every, type Ticker, wait } from '../base/index.ts';
+import type { Outbox } from '../outbox/index.ts';
 import type { Mark, Power, Presence } from '../wire/index.ts';
 import { payloadLimit } from './brokerLimits.ts';
 import { unanswered } from './connectError.ts';
@@ -10,7 +11,8 @@ import type { UplinkOptions } from './options.ts';
 import type { Link } from './session.ts';
 
 export interface PresenceOptions
-  extends Pick<UplinkOptions, 'thing' | 'version' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'> {
+  extends Pick<UplinkOptions, 'thing' | 'version' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'> {
+  readonly outbox: Pick<Outbox, 'oldestUncoveredMs' | 'unfinishedOutboxes'>;
   readonly topic: string;
   /** If the broker does not answer a presence within this time, the connection is cut. */
   readonly ackTimeoutMs: number;
@@ -54,7 +56,8 @@ export class PresencePublisher {
 
   /** @param done called once the broker has acknowledged or refused the presence. */
   publish(link: Link, session: string, done: (error: Error | undefined) => void = () => {}): void {
-    const { topic, ackTimeoutMs } = this.#options;
+    const { topic, ackTimeoutMs, clock } = this.#options;
+    if (this.#isReceiptOverdue) this.#repeatedMs = clock.mono();
     const deadline = setTimeout(() => link.drop(unanswered(`${topic} has no acknowledgement`, ackTimeoutMs)), ackTimeoutMs).unref();
     link.publish(topic, this.#fitting(link, session), (error) => {
       clearTimeout(deadline);
@@ -69,10 +72,11 @@ export class PresencePublisher {
 
   /** Calls `publish` whenever the presence is due again, until the ticker is stopped. */
   repeat(publish: () => void, isMetered: boolean, checkEveryMs = CHECK_EVERY_MS): Ticker {
-    const { outbox, clock, telemetryEveryMs } = this.#options;
+    const { clock, telemetryEveryMs } = this.#options;
     return every(checkEveryMs, () => {
       const now = clock.mono();
-      const isOverdue = (outbox.oldestUncoveredMs() ?? 0) > REPEAT_AFTER_MS && now - this.#repeatedMs >= MIN_REPEAT_INTERVAL_MS;
+      // The presence after a connect asks for overdue receipts too, so a robot that returns publishes only one.
+      const isOverdue = this.#isReceiptOverdue && now - this.#repeatedMs >= MIN_REPEAT_INTERVAL_MS;
       // Only a longer interval is urgent: the cloud would report the robot as silent if it still expected telemetry at the shorter one.
       const isSlower = telemetryEveryMs() > this.#publishedEveryMs;
       const isSignOfLife = isMetered && now - this.#publishedMs >= SIGN_OF_LIFE_MS;
@@ -87,6 +91,10 @@ export class PresencePublisher {
     const offline = { ...this.#presence(session), online: false, reason: 'stopped' };
     const published = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(offline), () => resolve()));
     await Promise.race([published.then(() => link.close()), link.ended, wait(OFFLINE_WITHIN_MS, new AbortController().signal)]);
+  }
+
+  get #isReceiptOverdue(): boolean {
+    return (this.#options.outbox.oldestUncoveredMs() ?? 0) > REPEAT_AFTER_MS;
   }
 
   /** Encodes the presence. Leaves out the commands and the channels if it would be larger than the broker accepts. */

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import type { Clock } from '../../src/clock/index.ts';
 import { Problems } from '../../src/status/index.ts';
 import { NO_LIMITS } from '../../src/uplink/brokerLimits.ts';
-import { PresencePublisher } from '../../src/uplink/presence.ts';
+import { type PresenceOptions, PresencePublisher } from '../../src/uplink/presence.ts';
 import { type Presence, presence } from '../../src/wire/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
@@ -28,13 +28,13 @@ describe('the presence', { timeout: 20_000 }, () => {
     drop: () => {},
   });
 
-  const publisherWith = (clock: Clock, telemetryEveryMs: () => number) =>
+  const publisherWith = (clock: Clock, telemetryEveryMs: () => number, outbox: PresenceOptions['outbox'] = bench.outbox) =>
     new PresencePublisher({
       thing: 'elderly-bot',
       topic: 'elderly_bot/presence',
       ackTimeoutMs: 20_000,
       version: '0.0.0',
-      outbox: bench.outbox,
+      outbox,
       clock,
       lifetime: bench.lifetime,
       problems: new Problems(clock.mono, () => {}),
@@ -42,6 +42,32 @@ describe('the presence', { timeout: 20_000 }, () => {
       channels: () => ['gas'],
       telemetryEveryMs,
     });
+
+  it('is one message after a connect, although receipts are overdue', async () => {
+    const outbox = { oldestUncoveredMs: () => 100_000, unfinishedOutboxes: () => [] };
+    let checks = 0;
+    let onCheck = () => {};
+    const checked = new Promise<void>((resolve) => (onCheck = resolve));
+    let sent = 0;
+    const publisher = publisherWith(
+      bench.clock,
+      () => {
+        if (++checks === 5) onCheck();
+        return 60_000;
+      },
+      outbox,
+    );
+    const link = linkTo(() => {
+      sent++;
+    });
+    publisher.publish(link, 's-1');
+    const alive = setInterval(() => {}, 1_000);
+    const ticker = publisher.repeat(() => publisher.publish(link, 's-1'), false, CHECK_EVERY_MS);
+    await checked;
+    ticker.stop();
+    clearInterval(alive);
+    assert.equal(sent, 1);
+  });
 
   it('is published again before the telemetry interval becomes longer, but not when it becomes shorter', async () => {
     const sent: Presence[] = [];
