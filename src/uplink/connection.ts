@@ -178,6 +178,9 @@ export class Connection {
   async finish(deadlineMs: number): Promise<void> {
     const { presence, id } = this.#parts;
     await this.pump.finish(deadlineMs);
+    // No presence may follow the goodbye, not even the first one of this connection.
+    this.#subscriptions.stop();
+    this.#gate.stop();
     await presence.publishOffline(this.#session, id);
   }
 

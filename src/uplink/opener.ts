@@ -1,6 +1,7 @@
 // Opens the uplink's connections. Each has a session id of its own, which its last will contains.
 import { randomBytes } from 'node:crypto';
 import type { Topics } from '../wire/index.ts';
+import { refusesVersion } from './causes.ts';
 import { ConnectError } from './connectError.ts';
 import type { CredentialSwitch } from './credentialTest.ts';
 import type { Dialer, Search } from './dialer.ts';
@@ -78,7 +79,8 @@ export class Opener {
       },
       signal,
     ).catch((error: unknown) => {
-      if (tried) parts.dialer.recordFailure(tried);
+      const reason = error instanceof ConnectError ? error.reason : undefined;
+      if (tried && reason !== 'ABORTED' && !refusesVersion(reason)) parts.dialer.recordFailure(tried);
       if (tried && error instanceof ConnectError) this.#lastWill.refused(error);
       throw error;
     });

@@ -26,6 +26,9 @@ import type { Link, Message } from './session.ts';
 /** Determines the wait before the next connection attempt: its pace for `paced`, the shortest for `again`, none for `at_once`. */
 type Ending = 'paced' | 'again' | 'at_once';
 
+/** How often a stop looks whether a handover has ended. */
+const TURN_MS = 20;
+
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #topics;
@@ -142,11 +145,11 @@ export class Uplink {
       const ending = await this.#connectOnce(signal);
       if (signal.aborted) break;
       if (ending === 'at_once') continue;
+      this.#enter('waiting');
       if (ending === 'again' || this.#credentials.pending) {
         await wait(this.#options.backoff.minMs, signal);
         continue;
       }
-      this.#enter('waiting');
       const isUrgent = this.#isAlertPending();
       const waited = this.#reconnect.wait(this.#problems.pace.waitMs(isUrgent, Math.random()), signal);
       if (isUrgent) this.#reconnect.hurry('alert');
@@ -160,7 +163,15 @@ export class Uplink {
   /** Sends pending rows for up to `deadlineMs`, publishes that the robot is offline and closes the connection. */
   async finish(deadlineMs: number): Promise<void> {
     this.#isFinishing = true;
-    await this.#connection?.finish(deadlineMs);
+    const { clock } = this.#options;
+    const untilMs = clock.mono() + deadlineMs;
+    let finished: Connection | undefined;
+    while (this.#connection && this.#connection !== finished) {
+      finished = this.#connection;
+      await finished.finish(Math.max(0, untilMs - clock.mono()));
+      // A handover that is under way replaces the connection, and the rows go over the new one.
+      while (this.#handover.isUnderWay && clock.mono() < untilMs) await wait(TURN_MS, new AbortController().signal);
+    }
   }
 
   /** Opens one connection, or takes the one that replaces the last, and serves it until it ends. */

@@ -38,6 +38,40 @@ describe('a connection that dies silently', () => {
       await broker.stop();
     }
   });
+
+  it('is replaced also during a stop, which sends the alert and the goodbye over the new one', async () => {
+    const broker = await ScriptedBroker.start(files);
+    const bench = startUplink(files, broker.port, {
+      alertTimeoutMs: 200,
+      ackTimeoutMs: LONG_MS,
+      keepaliveMs: LONG_MS,
+      intervalMs: LONG_MS,
+    });
+    try {
+      await until(() => bench.uplink.status().acknowledged.length > 0, 'the first message is acknowledged');
+      const finished = new Promise<void>((resolve) => {
+        broker.behave({
+          onPublish: (_packet, wire) => {
+            wire.mute();
+            broker.behave({
+              onConnect: () => {
+                void bench.uplink.finish(LONG_MS).then(resolve);
+                return true;
+              },
+            });
+            return false;
+          },
+        });
+      });
+      bench.outbox.append({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised' } });
+      await finished;
+      assert.deepEqual([broker.taken.size, broker.connects], [1, 2]);
+      assert.match(broker.texts.at(-1) ?? '', /"reason":"stopped"/);
+    } finally {
+      await bench.stop();
+      await broker.stop();
+    }
+  });
 });
 
 describe('a handover', () => {
