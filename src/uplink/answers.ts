@@ -19,6 +19,9 @@ type Denial = 'closes' | 'discards';
 
 const PROBLEM = { publish: 'publish_refused', subscribe: 'subscribe_refused' } as const;
 
+/** A robot that lacks two rights loses three connections in a row without an answer. A broker without an answer for longer may be broken. */
+const MAX_SILENT_LOSSES = 3;
+
 export class Answers {
   /** The requests for which the broker closes the connection. */
   readonly denials: Denials;
@@ -26,6 +29,8 @@ export class Answers {
   readonly #refusals: Readonly<Record<Right, Refusals>> = { publish: new Map(), subscribe: new Map() };
   /** Denied requests without a problem: the broker may have closed the connections for another reason. */
   readonly #unnamed = new Map<TopicRight, Denial>();
+  /** Connections in a row that the broker closed without any answer. */
+  #silentLosses = 0;
 
   constructor(options: AnswersOptions) {
     this.#options = options;
@@ -60,10 +65,11 @@ export class Answers {
   /**
    * Records the end of a connection.
    * @param isReplaced whether the robot's own next connection ended it.
-   * @returns whether the broker denies a request.
+   * @returns whether a denied request explains it.
    */
   lost({ unanswered, overtaken, hasAnswer, reason }: Loss, isReplaced: boolean): boolean {
     const isClosed = !isReplaced && mayBeDenial(reason);
+    this.#silentLosses = isClosed && !hasAnswer ? this.#silentLosses + 1 : 0;
     // The broker closed the connection although it had no request to deny.
     if (isClosed && unanswered.length === 0 && !hasAnswer) this.forget();
     const nowMs = this.#options.clock.mono();
@@ -77,7 +83,7 @@ export class Answers {
     // A broker that answers other requests works.
     if (hasAnswer) this.#name(denied, how);
     else this.#unnamed.set(denied, how);
-    return true;
+    return this.#silentLosses <= MAX_SILENT_LOSSES;
   }
 
   /** Raises a problem for each denied request. Must be called once a connection stands without them. */

@@ -1,6 +1,6 @@
 // Records how connection attempts and connections end. Raises and clears the problems of the link, of which at most one is raised at a time,
 // and sets the pace of the next attempts.
-import { codeOf } from '../base/index.ts';
+import { codeOf, STABLE_AFTER_MS } from '../base/index.ts';
 import type { ProblemCode } from '../status/index.ts';
 import { CAUSES } from './causes.ts';
 import { ConnectError, NO_ANSWER } from './connectError.ts';
@@ -50,7 +50,8 @@ export class LinkProblems {
   connected(): () => void {
     const { problems, ackTimeoutMs, connectTimeoutMs } = this.#options;
     const ended = LINK_PROBLEMS.filter((code) => code !== 'broker_silent');
-    problems.clearOthers(ended, this.#standing);
+    problems.clearOthers(ended, this.#standing ?? (this.#losses.isRepeated ? 'mqtt_ended' : undefined));
+    const stable = setTimeout(() => problems.clear('mqtt_ended'), STABLE_AFTER_MS).unref();
     const answeredMs = Math.max(ackTimeoutMs, connectTimeoutMs) + ANSWERED_AFTER_MS;
     const answered = setTimeout(() => problems.clear('broker_silent'), answeredMs).unref();
     const calm = setTimeout(() => {
@@ -59,6 +60,7 @@ export class LinkProblems {
     }, CALM_MS).unref();
     return () => {
       clearTimeout(answered);
+      clearTimeout(stable);
       clearTimeout(calm);
     };
   }

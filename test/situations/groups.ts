@@ -4,6 +4,7 @@ import { clock } from './clock.ts';
 import { cloud } from './cloud.ts';
 import { connecting } from './connecting.ts';
 import { endings } from './endings.ts';
+import { losses } from './losses.ts';
 import { messages } from './messages.ts';
 import { networks } from './networks.ts';
 import { reaching } from './reaching.ts';
@@ -22,6 +23,7 @@ export const GROUPS: readonly SituationGroup[] = [
   { title: 'Rights that the robot lacks', situations: rights },
   { title: 'Messages and acknowledgements', situations: messages },
   { title: 'The end of a connection', situations: endings },
+  { title: 'Connections that keep ending', situations: losses },
   { title: 'Networks between robot and broker', situations: networks },
   { title: 'The cloud behind the broker', situations: cloud },
   { title: 'The clock of the robot', situations: clock },

@@ -247,12 +247,23 @@ const TAKES =
   'The agent tests the files in its own connection, takes them and logs `certificate_changed`. It needs no restart and no reload.';
 const KEEPS = 'The agent stays connected with the previous files. The problem names the file, and ends once the file is good.';
 
+/** Before the second file is written, the files do not fit. The operator would see that after 10 s. */
+const HALF_WRITTEN = ['certificate_unusable'] as const;
+
 export const replaced: readonly Situation[] = [
-  { situation: 'Certificate and key are renewed in the same files.', reaction: TAKES, problem: null, skip, play: renewed },
+  {
+    situation: 'Certificate and key are renewed in the same files.',
+    reaction: TAKES,
+    problem: null,
+    also: HALF_WRITTEN,
+    skip,
+    play: renewed,
+  },
   {
     situation: 'A symbolic link to certificate and key is switched, as certbot and Kubernetes do.',
     reaction: TAKES,
     problem: null,
+    also: HALF_WRITTEN,
     skip,
     play: switched,
   },

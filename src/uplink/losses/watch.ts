@@ -13,6 +13,8 @@ const LEAST_PING_MS = 5_000;
 /** A single loss says nothing, so that a fleet that loses its broker asks nothing. */
 const ASK_AFTER_LOSSES = 2;
 
+const REPEATED_FROM = 3;
+
 export class LossWatch {
   #losses: readonly PastLoss[] = [];
   #explanation: Explanation | undefined;
@@ -21,6 +23,11 @@ export class LossWatch {
   /** Why connections keep ending; undefined if it is not known. May stand while this robot is connected. */
   get explanation(): Explanation | undefined {
     return this.#explanation;
+  }
+
+  /** Whether connections end again and again, so that a new one is no sign that the cause is gone. */
+  get isRepeated(): boolean {
+    return this.#losses.length >= REPEATED_FROM;
   }
 
   /** How long a connection may be idle before the agent pings; undefined if the keepalive suffices. */
