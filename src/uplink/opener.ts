@@ -25,7 +25,10 @@ export interface Opened {
 }
 
 export interface OpenerParts
-  extends Pick<UplinkOptions, 'host' | 'thing' | 'clock' | 'problems' | 'backoff' | 'keepaliveMs' | 'connectTimeoutMs' | 'connect'> {
+  extends Pick<
+    UplinkOptions,
+    'host' | 'thing' | 'clock' | 'problems' | 'backoff' | 'keepaliveMs' | 'connectTimeoutMs' | 'connect' | 'memory'
+  > {
   readonly dialer: Dialer;
   readonly credentials: CredentialSwitch;
   readonly presence: PresencePublisher;
@@ -86,6 +89,7 @@ export class Opener {
     });
     const { path } = session;
     if (path) parts.dialer.recordSuccess(path);
+    parts.memory.saveBroker(parts.dialer.known);
     watchNames(parts.dialer, parts.problems, session.ended);
     return { session, id, renewAfterMs: this.#lastWill.connected(), path: path && nameOf(path), tookMs: clock.mono() - startedMs };
   }

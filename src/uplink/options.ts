@@ -9,7 +9,7 @@ import type { Outbox } from '../outbox/index.ts';
 import type { Lifetime } from '../state/index.ts';
 import type { Problems } from '../status/index.ts';
 import type { AnnouncedCommand } from '../wire/index.ts';
-import type { BrokerAccess } from './dialer.ts';
+import type { BrokerAccess, KnownBroker } from './dialer.ts';
 import type { QuotaLimits } from './limits.ts';
 import type { Links } from './network/links.ts';
 import type { PaceLimits } from './pace.ts';
@@ -68,6 +68,7 @@ const schema = z.object({
 /** Keeps the last good port, the broker's addresses and the month's message count in the state directory. An unreadable file resets all. */
 export class UplinkMemory {
   readonly #file: string;
+  #isBrokerSaved = false;
 
   constructor(stateDir: string) {
     this.#file = join(stateDir, 'uplink.json');
@@ -81,7 +82,19 @@ export class UplinkMemory {
     }
   }
 
+  /** @throws an error from the file system */
   save(memory: z.infer<typeof schema>): void {
     replaceFile(this.#file, `${JSON.stringify(memory)}\n`);
+  }
+
+  /** Saves the broker's address once per run, because a power cut ends a run without a stop. Other parts report a failing disk. */
+  saveBroker({ addresses, ...known }: KnownBroker): void {
+    if (this.#isBrokerSaved) return;
+    this.#isBrokerSaved = true;
+    try {
+      this.save({ ...this.load(), ...known, addresses: [...addresses] });
+    } catch {
+      // The stop saves it again.
+    }
   }
 }
