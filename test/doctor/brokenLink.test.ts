@@ -125,7 +125,7 @@ describe('the doctor with one fault between robot and cloud', { skip, timeout: 3
     assert.equal(found.causes[0]?.status, 'warning');
     const none = await (await fixtures.addRobot({ config: 'mqtt: { uplinks: [wwan9] }\n' })).examine();
     const causes = none.causes.map(({ code, observed }) => `${code} ${observed}`).join('\n');
-    assert.match(causes, /^tcp .* by wwan9 fails: this machine has no interface wwan9, which mqtt\.uplinks names$/m);
+    assert.match(causes, /^tcp at .* by wwan9: this machine has no interface wwan9, which mqtt\.uplinks names$/m);
     assert.match(causes, /^uplink\.wwan9 this machine has no interface wwan9, but /m);
     const lo = found.checks.find(({ code }) => code === 'uplink.lo');
     assert.deepEqual([lo?.status, /; reaches .*:\d+ by lo in \d+ ms$/.test(lo?.observed ?? '')], ['ok', true], lo?.observed);
