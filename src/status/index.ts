@@ -1,7 +1,8 @@
 export { Histogram, type HistogramStatus, Latencies } from './histogram.ts';
 export { exposition, METRICS, type ProcessFacts } from './metrics.ts';
 export { Monitor } from './monitor.ts';
-export { PROBLEMS, type ProblemCode, type ProblemEntry } from './problemList.ts';
+export type { ProblemEntry } from './problemEntry.ts';
+export { PROBLEMS, type ProblemCode } from './problemList.ts';
 export { Problems, type StandingProblem } from './problems.ts';
 export { askReload, askRotate, askStatus, StatusSocket, socketPath } from './socket.ts';
 export {

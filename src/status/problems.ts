@@ -1,6 +1,7 @@
 // Keeps track of the current problems, and reports each of them when it is first shown and when it ends. While a problem is raised, other
 // problems that are its consequences are hidden.
-import { PROBLEMS, type ProblemCode, type ProblemEntry, type Severity } from './problemList.ts';
+import type { ProblemEntry, Severity } from './problemEntry.ts';
+import { PROBLEMS, type ProblemCode } from './problemList.ts';
 
 export interface StandingProblem extends ProblemEntry {
   readonly code: ProblemCode;

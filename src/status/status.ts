@@ -3,7 +3,8 @@ import type { AlertHop, RowClass } from '../outbox/index.ts';
 import type { Ending } from '../service/index.ts';
 import type { EvictionReason } from '../wire/index.ts';
 import type { HistogramStatus } from './histogram.ts';
-import type { ProblemCode, Severity } from './problemList.ts';
+import type { Severity } from './problemEntry.ts';
+import type { ProblemCode } from './problemList.ts';
 
 export interface LinkStatus {
   readonly state: 'connecting' | 'connected' | 'waiting' | 'stopped';

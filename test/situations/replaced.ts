@@ -1,100 +1,21 @@
-// Files of the robot's identity that are replaced while the agent runs. The broker is a real one with mutual TLS; the agent looks at its
-// files more often than on a robot.
+// Files of the robot's identity that are replaced while the agent runs. The broker is a real one with mutual TLS.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pino } from 'pino';
-import { watchIdentity } from '../../src/agent/identity/watch.ts';
-import { loadConfig } from '../../src/config/index.ts';
-import { type BenchFiles, benchCertificates, DevCa, type IssuedFiles, readCredentials } from '../../src/identity/index.ts';
-import { type Mosquitto, mosquittoUnavailable } from '../support/mosquitto.ts';
+import { benchCertificates, DevCa } from '../../src/identity/index.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { until } from '../support/until.ts';
-import type { UplinkBench } from '../support/uplink.ts';
 import { clears, deliversAll, raiseAlert, raises } from './acts.ts';
 import type { Situation } from './situation.ts';
 import type { Stage } from './stage.ts';
+import { THING, WatchedFiles } from './watchedFiles.ts';
 
-const THING = 'elderly-bot';
 const BROKER = { name: 'localhost', server: true, hosts: ['localhost'] };
-const PACE = { checkMs: 20, settleMs: 150 };
 const skip = mosquittoUnavailable();
 
-/** A connected robot whose files are watched. */
-class Watched {
-  readonly folder: string;
-  readonly files: BenchFiles;
-  readonly broker: Mosquitto;
-  readonly agent: UplinkBench;
-  readonly #lines: Record<string, unknown>[] = [];
-  #checks = 0;
-
-  private constructor(stage: Stage, folder: string, files: BenchFiles, broker: Mosquitto, own: IssuedFiles) {
-    this.folder = folder;
-    this.files = files;
-    this.broker = broker;
-    const credentials = readCredentials({ rootCa: files.ca, certFile: own.cert, privateKey: own.key });
-    this.agent = stage.agent(broker.port, { credentials });
-    const { uplink, problems, outbox, clock } = this.agent;
-    const env = { AWS_ROOT_CA: files.ca, AWS_CERT_FILE: own.cert, AWS_PRIVATE_KEY: own.key };
-    const config = { ...loadConfig(undefined, env).config, state_dir: join(folder, 'state') };
-    const log = pino({ level: 'info' }, { write: (line: string) => void this.#lines.push(JSON.parse(line)) });
-    // Each check asks at least once whether the clock is trusted, as it looks at the expiry.
-    const counted = {
-      ...clock,
-      trusted: () => {
-        this.#checks++;
-        return clock.trusted();
-      },
-    };
-    const identity = watchIdentity({ config, credentials, uplink, problems, log, outbox, clock: counted }, PACE);
-    stage.atEnd(() => identity.stop());
-  }
-
-  /** @param own the robot's certificate and key; those of the bench if not given. */
-  static async start(stage: Stage, own?: (folder: string, files: BenchFiles) => Promise<IssuedFiles>): Promise<Watched> {
-    const folder = stage.folder();
-    const files = await benchCertificates(folder, THING);
-    const broker = await stage.mosquitto({ certificates: files });
-    const watched = new Watched(stage, folder, files, broker, (await own?.(folder, files)) ?? files.robot);
-    await until(() => watched.agent.uplink.status().state === 'connected', 'it is connected');
-    return watched;
-  }
-
-  /** Another pair of the same CA, in files of other names. */
-  issue(file = 'next'): Promise<IssuedFiles> {
-    return this.files.authority.issue(this.folder, file, { name: THING });
-  }
-
-  get connects(): number {
-    return this.agent.uplink.status().connects;
-  }
-
-  /** The log lines that say which files the agent took. */
-  get taken(): string[] {
-    return this.#lines.filter(({ event }) => event === 'certificate_changed').map((line) => JSON.stringify(line));
-  }
-
-  /** Waits until the agent has taken replaced files and reached the broker with them. */
-  async isTaken(says: RegExp): Promise<void> {
-    await until(() => this.taken.length > 0, 'the files are taken');
-    assert.match(this.taken.at(-1) ?? '', says);
-    assert.doesNotMatch(JSON.stringify(this.#lines), /PRIVATE KEY/);
-    raiseAlert(this.agent);
-    await deliversAll(this.agent);
-  }
-
-  /** Waits until the agent has looked at the files for longer than they have to settle, and asserts that it has not reconnected. */
-  async staysConnected(connects = 1): Promise<void> {
-    const before = this.#checks;
-    await until(() => this.#checks > before + 80, 'the files are checked several times');
-    assert.equal(this.connects, connects);
-    assert.equal(this.agent.uplink.status().state, 'connected');
-  }
-}
-
 async function renewed(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   await robot.issue('robot');
   const facts = /"subject":"CN=elderly-bot","issuer":"CN=[^"]+","serial":"[0-9A-F]+","certificate_id":"[0-9a-f]{64}".*"valid_to":"20/;
   await robot.isTaken(facts);
@@ -103,7 +24,7 @@ async function renewed(stage: Stage): Promise<void> {
 }
 
 async function switched(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage, async (folder, { authority }) => {
+  const robot = await WatchedFiles.start(stage, async (folder, { authority }) => {
     for (const version of ['1', '2']) {
       mkdirSync(join(folder, version));
       await authority.issue(join(folder, version), 'robot', { name: THING });
@@ -117,7 +38,7 @@ async function switched(stage: Stage): Promise<void> {
 }
 
 async function unchanged(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   const { ca, robot: own } = robot.files;
   for (const file of [ca, own.cert, own.key]) {
     writeFileSync(file, `# a comment\r\n${readFileSync(file, 'utf8').replaceAll('\n', '\r\n')}`);
@@ -129,7 +50,7 @@ async function unchanged(stage: Stage): Promise<void> {
 }
 
 async function certificateFirst(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   const next = await robot.issue();
   renameSync(next.cert, robot.files.robot.cert);
   await raises(robot.agent, stage.problem, /mqtt\.private_key \S+robot\.key\.pem does not belong to \S+robot\.crt\.pem/);
@@ -141,7 +62,7 @@ async function certificateFirst(stage: Stage): Promise<void> {
 }
 
 async function damaged(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   for (const file of [robot.files.ca, robot.files.robot.cert, robot.files.robot.key]) {
     const whole = readFileSync(file, 'utf8');
     for (const bad of ['', 'garbage\n', whole.slice(0, whole.length / 2), whole.split('\n').with(1, 'AAAA').join('\n'), undefined]) {
@@ -158,7 +79,7 @@ async function damaged(stage: Stage): Promise<void> {
 }
 
 async function noFile(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   const { ca, robot: own } = robot.files;
   const put: readonly [RegExp, (file: string) => unknown][] = [
     [/it is a folder, not a file/, (file) => mkdirSync(file)],
@@ -184,7 +105,7 @@ async function noFile(stage: Stage): Promise<void> {
 }
 
 async function loose(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   const next = await robot.issue();
   chmodSync(next.key, 0o644);
   for (const file of ['cert', 'key'] as const) renameSync(next[file], robot.files.robot[file]);
@@ -196,7 +117,7 @@ async function loose(stage: Stage): Promise<void> {
 }
 
 async function refused(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   const stranger = await (await DevCa.create('somebody else')).issue(stage.folder(), 'robot', { name: THING });
   for (const file of ['cert', 'key'] as const) writeFileSync(robot.files.robot[file], readFileSync(stranger[file]));
   await raises(robot.agent, stage.problem, /certificate \S+robot\.crt\.pem, key \S+ on disk: .*the agent uses the previous ones/);
@@ -207,7 +128,7 @@ async function refused(stage: Stage): Promise<void> {
 }
 
 async function wrongCa(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   const right = readFileSync(robot.files.ca);
   writeFileSync(robot.files.ca, (await DevCa.create('somebody else')).certificatePem);
   await raises(robot.agent, stage.problem, /root CA \S+ca\.crt\.pem on disk: connect: .*the agent uses the previous ones/);
@@ -219,7 +140,7 @@ async function wrongCa(stage: Stage): Promise<void> {
 }
 
 async function brokerCa(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   const next = await DevCa.create('the broker’s new CA');
   const before = readFileSync(robot.files.ca);
   await next.issue(robot.folder, 'broker', BROKER);
@@ -233,7 +154,7 @@ async function brokerCa(stage: Stage): Promise<void> {
 }
 
 async function whileUnreachable(stage: Stage): Promise<void> {
-  const robot = await Watched.start(stage);
+  const robot = await WatchedFiles.start(stage);
   await robot.broker.kill();
   raiseAlert(robot.agent);
   await raises(robot.agent, stage.problem);
