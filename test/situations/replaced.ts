@@ -168,7 +168,7 @@ const TAKES =
   'The agent tests the files in its own connection, takes them and logs `certificate_changed`. It needs no restart and no reload.';
 const KEEPS = 'The agent stays connected with the previous files. The problem names the file, and ends once the file is good.';
 
-/** Before the second file is written, the files do not fit. The operator would see that after 10 s. */
+/** While the files are being written, they are not whole or do not fit. The operator would see that after 10 s. */
 const HALF_WRITTEN = ['certificate_unusable'] as const;
 
 export const replaced: readonly Situation[] = [
@@ -192,6 +192,7 @@ export const replaced: readonly Situation[] = [
     situation: 'The files of the certificate get another date, comments or line ends.',
     reaction: 'The agent stays connected, as the content is the same.',
     problem: null,
+    also: HALF_WRITTEN,
     skip,
     play: unchanged,
   },

@@ -9,6 +9,8 @@ import type { Published } from '../../sensing/index.ts';
 const NODE = 'elderly_bot_doctor';
 const POLL_EVERY_MS = 100;
 const JOINED_FOR_MS = 3_000;
+/** On a busy machine DDS needs longer to find a robot that is there. */
+const JOINED_AT_MOST_MS = 7_000;
 /** 20 nodes take 50 MB and 0.1 s (measured). */
 const DOMAINS_AT_MOST = 24;
 
@@ -36,7 +38,8 @@ export function othersIn(
  * @param joined receives every node that is started. The caller stops them.
  */
 export async function lookElsewhere(config: Pick<Config, 'ros'>, here: number, joined: RosNode[]): Promise<OtherDomain[]> {
-  const domains = [shellDomain(), 0, ...domainsInUse().keys()].filter((domain) => domain !== undefined && domain !== here);
+  const used = domainsInUse();
+  const domains = [shellDomain(), 0, ...used.keys()].filter((domain) => domain !== undefined && domain !== here);
   const looks = await Promise.all(
     [...new Set(domains)].slice(0, DOMAINS_AT_MOST).map(async (domain) => {
       const node = await joinDomain(config, domain ?? 0);
@@ -44,8 +47,12 @@ export async function lookElsewhere(config: Pick<Config, 'ros'>, here: number, j
       return { domain: domain ?? 0, node };
     }),
   );
+  const joinedMs = performance.now();
   await sleep(JOINED_FOR_MS);
-  return looks.map(({ domain, node }) => ({ domain, topics: othersIn(node, config).topics })).filter(({ topics }) => topics.length > 0);
+  const found = () => looks.map(({ domain, node }) => ({ domain, topics: othersIn(node, config).topics }));
+  const isComplete = () => found().every(({ domain, topics }) => topics.length > 0 || !used.has(domain));
+  while (!isComplete() && performance.now() - joinedMs < JOINED_AT_MOST_MS) await sleep(POLL_EVERY_MS);
+  return found().filter(({ topics }) => topics.length > 0);
 }
 
 /** @returns undefined if the shell names none, or one that is invalid. */
