@@ -88,13 +88,14 @@ export function attemptsText(errors: readonly unknown[], textOf: (error: unknown
     if (words === undefined || typeof address !== 'string') return { text: textOf(error), at: undefined };
     return { text: `${words} (${code})`, at: `${isIPv6(address) ? `[${address}]` : address}:${port}` };
   });
+  return eachReason(attempts, (text, places) => (places === '' ? text : `${text} at ${places}`));
+}
+
+/** Describes each reason once, in the order of the attempts. @param describe receives a reason and the list of its places. */
+export function eachReason(attempts: readonly Attempt[], describe: (text: string, places: string) => string): string {
   const texts = [...new Set(attempts.map(({ text }) => text))];
-  return texts
-    .map((text) => {
-      const at = attempts.flatMap((attempt) => (attempt.text === text && attempt.at !== undefined ? [attempt.at] : []));
-      return at.length > 0 ? `${text} at ${listed(at)}` : text;
-    })
-    .join('; ');
+  const placesOf = (reason: string) => attempts.flatMap(({ text, at }) => (text === reason && at !== undefined ? [at] : []));
+  return texts.map((text) => describe(text, listed(placesOf(text)))).join('; ');
 }
 
 /** Returns `a`, `a and b`, or `a, b and c`. */

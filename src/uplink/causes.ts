@@ -54,7 +54,7 @@ const CODES: readonly (readonly [ProblemCode, readonly (string | number)[]])[] =
 /** All problem codes that {@link connectCause} can return. */
 export const CAUSES: readonly ProblemCode[] = [...CODES.map(([cause]) => cause), 'clock_wrong', 'broker_refuses'];
 
-/** The causes of attempts in which no broker answered, so that it judged neither the robot's certificate nor its name. */
+/** The causes of attempts without an answer of a broker. They say nothing about the robot's certificate or its name. */
 export const NOT_REACHED: readonly ProblemCode[] = [
   ...(['broker_name_unknown', 'name_servers_silent', 'broker_refused_connection', 'broker_unreachable'] as const),
   ...(['broker_handshake_stalled', 'broker_answers_http', 'broker_without_tls', 'broker_other_service'] as const),

@@ -1,4 +1,5 @@
 // The errors of connections and of missing answers, and the wait that makes them.
+import { codeOf } from '../base/index.ts';
 
 /** The reason of an error if the broker is connected, but does not answer in time. */
 export const NO_ANSWER = 'NO_ANSWER';
@@ -32,6 +33,13 @@ export class ConnectError extends Error {
     this.name = 'ConnectError';
     this.reason = reason;
   }
+}
+
+/** Returns the reason of a failure: a ConnectError's own, or the code of MQTT or the system in any other error. */
+export function reasonOf(error: unknown): string | number | undefined {
+  if (error instanceof ConnectError) return error.reason;
+  const { code } = Object(error) as { readonly code?: unknown };
+  return typeof code === 'number' ? code : codeOf(error);
 }
 
 /**

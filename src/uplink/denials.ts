@@ -1,4 +1,4 @@
-// Finds the request that the broker does not answer or for which it closes the connection, so that it does not cost all others. MQTT 3.1.1 has
+// Finds the request that the broker does not answer, or for which it closes the connection. It must not delay all others. MQTT 3.1.1 has
 // no other way to refuse a publish, and AWS IoT Core closes the connection in MQTT 5 too (github.com/aws/aws-iot-device-sdk-js/issues/125).
 // Pure: time and randomness are parameters.
 import { type BackoffLimits, backoffMs } from '../base/index.ts';

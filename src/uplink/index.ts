@@ -1,5 +1,5 @@
 export { CAUSES, connectCause, describeFailure, NOT_REACHED } from './causes.ts';
-export { ConnectError } from './connectError.ts';
+export { ConnectError, reasonOf } from './connectError.ts';
 export { type CredentialTestResult, testCredentials } from './credentialTest.ts';
 export { type Measured, measure } from './measure.ts';
 export { type Interface, nameOf } from './network/path.ts';

@@ -5,13 +5,14 @@ import type { ProblemCode } from '../status/index.ts';
 import { CAUSES } from './causes.ts';
 import { ConnectError, NO_ANSWER } from './connectError.ts';
 import type { Loss } from './connection.ts';
-import { CALM_MS, type Explanation, isUnexplained } from './losses/explain.ts';
+import { CALM_MS, type Explanation } from './losses/explain.ts';
 import { refusesTcp } from './losses/port.ts';
 import { LossWatch } from './losses/watch.ts';
 import { CODES, textOf } from './losses/words.ts';
 import type { Path } from './network/path.ts';
 import type { UplinkOptions } from './options.ts';
 import { Pace } from './pace.ts';
+import { isUnexplained } from './reasons.ts';
 
 const LINK_PROBLEMS: readonly ProblemCode[] = [...CAUSES, CODES.taken, CODES.limit, CODES.restarts, 'mqtt_ended'];
 

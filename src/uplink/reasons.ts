@@ -1,6 +1,6 @@
 // The MQTT 5 reason codes that a broker can answer with: their words, and what a refused publish means for its rows. Pure.
 import { codeOf } from '../base/index.ts';
-import { ConnectError } from './connectError.ts';
+import { reasonOf } from './connectError.ts';
 
 /**
  * The subject of a refusal. Only `payload` concerns the refused message itself. All others concern the topic or the broker, so every other
@@ -66,11 +66,20 @@ export function refusalOf(error: Error): { readonly kind: RefusalKind; readonly 
   return { kind: REASONS.get(code)?.kind ?? 'broker', words: reasonWords(code) };
 }
 
-/** The DISCONNECT codes that give no reason. */
-const UNSPECIFIC: readonly number[] = [0x00, 0x80, 0x83];
+/** Whether the other side closed the connection in order, without a reason. */
+export function isClosed(reason: string | number | undefined): boolean {
+  return reason === undefined || reason === NORMAL;
+}
 
-/** The codes of a socket that was closed while the robot was still sending. */
-const CLOSED: readonly unknown[] = ['ECONNRESET', 'EPIPE'];
+/** Whether the other side ended the connection without a reason, in order or while the robot was still sending. */
+export function isUnexplained(reason: string | number | undefined): boolean {
+  return isClosed(reason) || reason === 'ECONNRESET' || reason === 'EPIPE';
+}
+
+const NORMAL = 0x00;
+
+/** Further DISCONNECT codes that give no reason. */
+const UNSPECIFIC: readonly number[] = [0x80, 0x83];
 
 /**
  * Whether the broker may have closed the connection because it denies a request.
@@ -78,8 +87,9 @@ const CLOSED: readonly unknown[] = ['ECONNRESET', 'EPIPE'];
  */
 export function mayBeDenial(reason: Error | undefined): boolean {
   if (reason === undefined) return true;
-  const code = reason instanceof ConnectError ? reason.reason : codeOf(reason);
-  if (typeof code !== 'number') return CLOSED.includes(code);
+  const code = reasonOf(reason);
+  if (typeof code !== 'number') return code !== undefined && isUnexplained(code);
+  if (isUnexplained(code)) return true;
   const kind = REASONS.get(code)?.kind;
   return kind === 'right' || kind === 'topic' || UNSPECIFIC.includes(code);
 }

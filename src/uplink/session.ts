@@ -1,10 +1,9 @@
 // Wraps one MQTT connection, from CONNECT to its end. MQTT.js's own queue and reconnects are disabled, because the outbox is the queue and
 // the uplink reconnects. MQTT.js promises may never settle if the connection ends, so every wait for one also ends with the connection.
 import { type IClientOptions, type IConnackPacket, MqttClient } from 'mqtt';
-import { codeOf } from '../base/index.ts';
 import { type BrokerLimits, LEAST_PACKET_BYTES, limitsOf } from './brokerLimits.ts';
 import { connectFault } from './connack.ts';
-import { ConnectError, isStopped, NO_ANSWER, PACKET_LIMIT, within } from './connectError.ts';
+import { ConnectError, isStopped, NO_ANSWER, PACKET_LIMIT, reasonOf, within } from './connectError.ts';
 import { pingWhenIdle, Traffic, type TrafficState } from './losses/traffic.ts';
 import type { Path } from './network/path.ts';
 import { noPathError, PathError } from './network/pathError.ts';
@@ -261,9 +260,4 @@ function clientOptions(options: SessionOptions): IClientOptions {
     ...(options.will ? { will: { topic: options.will.topic, payload: Buffer.from(options.will.payload), qos: 1, retain: false } } : {}),
     ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0, receiveMaximum: RECEIVE_MAXIMUM } } : {}),
   };
-}
-
-function reasonOf(error: Error): string | number | undefined {
-  const code: unknown = (error as { code?: unknown }).code;
-  return typeof code === 'number' ? code : codeOf(error);
 }

@@ -1,11 +1,11 @@
 // Checks the MQTT connection, rights and receipts, using the robot's own client id. If the agent is running, the checks use its status
 // instead: a broker drops the older of two connections with the same client id, so connecting here would disconnect the agent.
-import { codeOf, messageOf } from '../../base/index.ts';
+import { messageOf } from '../../base/index.ts';
 import { brokerOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
 import { PROBLEMS, type Status } from '../../status/index.ts';
-import { aclLines, CAUSES, ConnectError, type Probed, policyStatement, probe, type Right, UplinkMemory } from '../../uplink/index.ts';
+import { aclLines, CAUSES, type Probed, policyStatement, probe, type Right, reasonOf, UplinkMemory } from '../../uplink/index.ts';
 import { topicsOf } from '../../wire/index.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { type DoctorContext, oncePerRobot, robotCheck } from '../context.ts';
@@ -48,7 +48,7 @@ export const mqtt = robotCheck('mqtt', 60_000, async (context) => {
     return ok(`connected as ${context.config.thing} to ${context.host}:${port} in ${connectMs} ms, MQTT ${version === 5 ? '5' : '3.1.1'}`);
   }
   if ('failed' in answer) {
-    const failure = answer.failed instanceof ConnectError ? answer.failed.reason : codeOf(answer.failed);
+    const failure = reasonOf(answer.failed);
     const { title, remedy } = PROBLEMS[causeOf(failure, context)];
     return error(`${title}: ${messageOf(answer.failed)}`, remedy, `elderly-bot doctor${context.flag}`);
   }

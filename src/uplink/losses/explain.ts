@@ -1,8 +1,8 @@
 // Explains why connections keep ending, from the evidence of the last ones. Pure.
+import { isClosed, isUnexplained } from '../reasons.ts';
 
 /** DISCONNECT reason codes (OASIS MQTT 5, 3.14.2.1). */
 export const SESSION_TAKEN_OVER = 0x8e;
-const NORMAL = 0x00;
 const SHUTTING_DOWN = 0x8b;
 
 /** How one connection ended. */
@@ -141,14 +141,4 @@ function commonTime(times: readonly number[]): number | undefined {
 function exactly(times: readonly number[]): number | undefined {
   const [least, most] = [Math.min(...times), Math.max(...times)];
   return most - least <= Math.max(TOLERANCE_MS, most * TOLERANCE) ? least : undefined;
-}
-
-/** Whether the other side closed the connection in order, without a reason. */
-function isClosed(reason: PastLoss['reason']): boolean {
-  return reason === undefined || reason === NORMAL;
-}
-
-/** Whether the other side ended the connection without a reason, in order or by a TCP reset. */
-export function isUnexplained(reason: PastLoss['reason']): boolean {
-  return isClosed(reason) || reason === 'ECONNRESET' || reason === 'EPIPE';
 }

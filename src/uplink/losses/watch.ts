@@ -1,7 +1,8 @@
 // Remembers how connections ended, and what follows from it for the next ones.
 import type { ProblemCode } from '../../status/index.ts';
 import { NOT_REACHED } from '../causes.ts';
-import { CALM_MS, type Explanation, explain, isUnexplained, type PastLoss, predicts, recent } from './explain.ts';
+import { isUnexplained } from '../reasons.ts';
+import { CALM_MS, type Explanation, explain, type PastLoss, predicts, recent } from './explain.ts';
 
 /** How a broker, or the proxy before it, looks while it is away. */
 const AWAY: readonly ProblemCode[] = ['broker_refused_connection', 'broker_hung_up'];

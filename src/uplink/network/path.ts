@@ -13,7 +13,7 @@ export interface Route {
 /** A network interface that leads to the broker. */
 export interface Interface {
   readonly name: string;
-  /** Whether its traffic is expensive, so that it carries only what is urgent. */
+  /** Whether its traffic is expensive. It then carries only urgent messages. */
   readonly isMetered: boolean;
 }
 

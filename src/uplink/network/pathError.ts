@@ -1,6 +1,6 @@
 // Describes why paths to the broker did not work, and chooses the failure that shows the cause best. Pure.
 import { isIP } from 'node:net';
-import { listed } from '../../base/index.ts';
+import { eachReason } from '../../base/index.ts';
 import { isIotCoreHost } from '../../identity/index.ts';
 import { ConnectError, HANDSHAKE_STALLED } from '../connectError.ts';
 import { nameOf, type Path } from './path.ts';
@@ -33,9 +33,8 @@ export function noPathError(host: string, failures: readonly PathError[], nameFa
 
 /** Returns each reason once, with its paths: `at [::1]:8883 and 127.0.0.1:8883: connection refused`. */
 export function failuresText(failures: readonly PathError[]): string {
-  const texts = [...new Set(failures.map(({ message }) => message))];
-  const pathsOf = (text: string) => failures.filter(({ message }) => message === text).map(({ path }) => nameOf(path));
-  return texts.map((text) => `at ${listed(pathsOf(text))}: ${text}`).join('; ');
+  const attempts = failures.map(({ message, path }) => ({ text: message, at: nameOf(path) }));
+  return eachReason(attempts, (text, paths) => `at ${paths}: ${text}`);
 }
 
 /**

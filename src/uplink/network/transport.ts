@@ -3,7 +3,7 @@ import { isIP, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { codeOf, messageOf, systemWords } from '../../base/index.ts';
 import type { Credentials } from '../../identity/index.ts';
-import { ConnectError, HANDSHAKE_STALLED, TLS_MISMATCH } from '../connectError.ts';
+import { ConnectError, HANDSHAKE_STALLED, reasonOf, TLS_MISMATCH } from '../connectError.ts';
 import { boundSocket } from './boundSocket.ts';
 import type { Path } from './path.ts';
 import { PathError } from './pathError.ts';
@@ -48,7 +48,7 @@ export async function openTransport(path: Path, host: string, credentials: Crede
     return { socket, path, host, connectedMs, failures: [] };
   } catch (error) {
     tcp.destroy();
-    const reason = error instanceof ConnectError ? error.reason : codeOf(error);
+    const reason = reasonOf(error);
     const fault = typeof reason === 'string' ? certificateFault(reason, shown, host, credentials.ca) : undefined;
     throw new PathError(path, fault?.text ?? messageOf(error), fault?.reason ?? handshakeReason(reason, tcp.bytesRead));
   }
@@ -71,7 +71,7 @@ export async function openTcp(path: Path, signal: AbortSignal): Promise<Socket> 
     return socket;
   } catch (error) {
     tcp?.destroy();
-    throw new PathError(path, messageOf(error), error instanceof ConnectError ? error.reason : codeOf(error));
+    throw new PathError(path, messageOf(error), reasonOf(error));
   }
 }
 
