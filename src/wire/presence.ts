@@ -35,5 +35,7 @@ export const presence = z.object({
   telemetry_every_ms: z.number().int().min(0).optional(),
   /** Absent if unknown. In a last will, it is the value at the time of the CONNECT. */
   power: power.optional(),
+  /** `failed` while the robot cannot write to its disk and keeps its rows in memory. Absent if the disk works. */
+  storage: z.literal('failed').optional(),
 });
 export type Presence = z.infer<typeof presence>;

@@ -14,6 +14,8 @@ export const readingExtra = z.object({
   occurrences: z.number().int().min(1).optional(),
   bad: z.enum(['nan', 'range', 'type']).optional(),
   clock: z.literal('untrusted').optional(),
+  /** The robot could not write this alert to its disk, so it existed only in memory until the cloud had it. */
+  volatile: z.literal(true).optional(),
   /** The ROS message's header stamp, in milliseconds since the Unix epoch. */
   stamp: z.number().optional(),
 });
