@@ -40,6 +40,8 @@ export interface AdmissionFacts {
   readonly flooded: boolean;
   /** Whether the agent is stopping. If so, no command may start. */
   readonly stopping: boolean;
+  /** Why no id can be recorded durably now, so that no command but a stop may start. Undefined if ids can be recorded. */
+  readonly unrecordable: string | undefined;
 }
 
 export interface Admitted {
@@ -132,6 +134,7 @@ function admitArguments(command: Command, config: CommandConfig, facts: Admissio
   const args = checkArguments(command, config);
   if (typeof args === 'string') return refuse(names, 'bad_arguments', args);
   if (facts.recent(names.name) >= config.rate) return refuse(names, 'rate_limited', `more than ${config.rate} per minute`);
+  if (facts.unrecordable !== undefined) return refuse(names, 'not_allowed', facts.unrecordable);
   const motion = motionOf(config, args);
   if (motion?.begins !== false) {
     const unmet = unmetCondition(config, facts.latestValue);

@@ -23,6 +23,8 @@ interface CommandsOptions {
   readonly guard: MotionGuard;
   readonly builtin: BuiltinActions;
   readonly latestValue: AdmissionFacts['latestValue'];
+  /** Returns why no id can be recorded durably now, for example because the disk failed. Undefined if ids can be recorded. */
+  readonly unrecordable?: () => string | undefined;
   /** How long the current broker connection has existed. Undefined if there is no connection. */
   readonly connectedForMs: () => number | undefined;
   readonly log: Logger;
@@ -132,6 +134,7 @@ export class Commands {
       unable: (name) => this.unable(name),
       flooded,
       stopping: this.#executor.isStopping,
+      unrecordable: this.#options.unrecordable?.(),
     };
   }
 

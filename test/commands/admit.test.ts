@@ -66,6 +66,7 @@ function facts(over: Partial<AdmissionFacts> = {}): AdmissionFacts {
     unable: () => undefined,
     flooded: false,
     stopping: false,
+    unrecordable: undefined,
     ...over,
   };
 }
@@ -139,6 +140,7 @@ const REFUSED: readonly [title: string, reason: string | undefined, arrival: Arr
   ['a stop for another robot', 'wrong_thing', arrival({ ...good, command: 'stop', thing: 'other', value: undefined })],
   ['too many commands at once', 'rate_limited', arrival(good), { flooded: true }],
   ['an agent that is stopping', 'not_allowed', arrival(good), { stopping: true }],
+  ['ids that cannot be recorded', 'not_allowed', arrival(good), { unrecordable: 'the disk failed' }],
   ['too many commands in a minute', 'rate_limited', arrival(good), { recent: () => 30 }],
 ];
 
