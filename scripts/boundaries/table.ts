@@ -42,6 +42,7 @@ export const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   'unix-dgram': ['service'],
   '@peculiar/x509': ['identity'],
   yaml: ['config'],
+  re2js: ['config'],
   yargs: ['cli'],
 };
 

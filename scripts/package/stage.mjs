@@ -116,6 +116,7 @@ function modules(target, arch) {
   }
   for (const part of ['package.json', 'LICENSE', 'dist/index.js'])
     put(join(from, '@foxglove/rosmsg', part), join(target, '@foxglove/rosmsg', part));
+  for (const part of ['package.json', 'LICENSE', 'build/index.cjs']) put(join(from, 're2js', part), join(target, 're2js', part));
   for (const name of [
     'unix-dgram',
     'bindings',

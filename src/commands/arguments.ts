@@ -1,5 +1,13 @@
 // Checks a command's arguments against its configuration, fills them into its ROS message templates, and announces their JSON Schemas.
-import { type ArgumentConfig, type BuiltinCommand, type CommandConfig, nameIn, type Publication, publicationsOf } from '../config/index.ts';
+import {
+  type ArgumentConfig,
+  type BuiltinCommand,
+  type CommandConfig,
+  matchesPattern,
+  nameIn,
+  type Publication,
+  publicationsOf,
+} from '../config/index.ts';
 import type { AnnouncedCommand, Command } from '../wire/index.ts';
 
 /** Argument values by name. A choice has been replaced by the part of the message that it stands for. */
@@ -46,7 +54,7 @@ function faultOf(value: unknown, rules: ArgumentConfig): string | undefined {
   if (value.length > rules.max_length) return `expected at most ${rules.max_length} characters`;
   const names = namesOf(rules);
   if (names && !names.includes(value)) return `expected one of ${names.join(', ')}`;
-  if (rules.pattern && !new RegExp(`^(?:${rules.pattern})$`, 'u').test(value)) return `expected to match ${rules.pattern}`;
+  if (rules.pattern && !matchesPattern(rules.pattern, value)) return `expected to match ${rules.pattern}`;
   // C++ subscribers would see a ROS string end at an embedded NUL, and a lone surrogate cannot be encoded as UTF-8.
   return /\0|\p{Surrogate}/u.test(value) ? 'expected text without NUL and lone surrogates' : undefined;
 }

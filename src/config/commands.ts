@@ -2,6 +2,7 @@
 // undefined argument, a motion without an end or without a stop command, or a condition on an unknown channel.
 import * as z from 'zod';
 import { condition } from './condition.ts';
+import { patternFault } from './pattern.ts';
 import { fieldPath, qos, rosName, rosType } from './ros.ts';
 import { addFaults, durationBetween, type Fault } from './values.ts';
 
@@ -38,6 +39,7 @@ const argument = z
     min: z.number().optional(),
     max: z.number().optional(),
     enum: z.array(z.string()).min(1).optional(),
+    /** A regular expression that the whole string must match. */
     pattern: z.string().optional(),
     /** For strings: the allowed names, each with the part of the message that it stands for, such as the pose of a named place. */
     choices: z.record(z.string().min(1).max(40), z.unknown()).optional(),
@@ -133,7 +135,7 @@ export function namesIn(part: unknown): string[] {
   return part !== null && typeof part === 'object' ? Object.values(part).flatMap(namesIn) : [];
 }
 
-function argumentFaults({ type, min, max, enum: words, pattern, choices, default: value }: ArgumentConfig): Fault[] {
+function argumentFaults({ type, min, max, enum: words, pattern, choices, max_length, default: value }: ArgumentConfig): Fault[] {
   const faults: Fault[] = [];
   const isNumber = type === 'number' || type === 'integer';
   if (!isNumber && (min !== undefined || max !== undefined))
@@ -144,7 +146,8 @@ function argumentFaults({ type, min, max, enum: words, pattern, choices, default
   }
   if (choices && (words || Object.keys(choices).length === 0))
     faults.push([['choices'], 'expected at least one name, and no enum beside it']);
-  if (pattern !== undefined && !isPattern(pattern)) faults.push([['pattern'], 'expected a valid regular expression']);
+  const unfit = pattern === undefined ? undefined : patternFault(pattern, max_length);
+  if (unfit !== undefined) faults.push([['pattern'], unfit]);
   const fits = value === undefined || (type === 'integer' ? Number.isSafeInteger(value) : typeof value === (isNumber ? 'number' : type));
   if (!fits) faults.push([['default'], `expected ${type}`]);
   if (typeof value === 'number' && (value < (min ?? value) || value > (max ?? value)))
@@ -152,15 +155,6 @@ function argumentFaults({ type, min, max, enum: words, pattern, choices, default
   const names = words ?? (choices && Object.keys(choices));
   if (typeof value === 'string' && names && !names.includes(value)) faults.push([['default'], `expected one of ${names.join(', ')}`]);
   return faults;
-}
-
-function isPattern(text: string): boolean {
-  try {
-    new RegExp(`^(?:${text})$`, 'u');
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function commandFaults(command: CommandConfig): Fault[] {

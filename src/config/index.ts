@@ -24,6 +24,7 @@ export { BATTERY, BOOL, COMPRESSED_IMAGE, DIAGNOSTICS, EMPTY, IMAGE, IMAGE_TYPES
 export { isOwnNode, rosNames } from './names.ts';
 export { nearest } from './nearest.ts';
 export { isExact, MAX_EXACT, readingOf } from './number.ts';
+export { matchesPattern } from './pattern.ts';
 export { type Announcement, announcementsOf, type ReflexConfig } from './reflex.ts';
 export { fieldPath, type Reducer, type Remap, remap } from './ros.ts';
 export { type SalvagedConfig, salvageConfig } from './salvage.ts';
