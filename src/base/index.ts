@@ -28,4 +28,5 @@ export { codeOf, messageOf, parseJson } from './foreign.ts';
 export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.ts';
 export { isPlainPath, renderUnit, Services } from './systemd.ts';
 export { requestOverSocket } from './unixSocket.ts';
+export { visible, visibleData, withEscapes, withoutHidden } from './visible.ts';
 export { type BackoffLimits, backoffMs, every, STABLE_AFTER_MS, type Ticker, wait } from './waiting.ts';
