@@ -17,8 +17,11 @@ import { type ChannelValue, type ClockFacts, checkTime, unmetCondition } from '.
 export interface Arrival {
   readonly payload: Buffer;
   readonly retained: boolean;
-  /** Whether the message has an MQTT 5 expiry. If so, the broker limits its age, even if the robot's clock is wrong. */
-  readonly expires: boolean;
+  /**
+   * The message's MQTT 5 expiry: the milliseconds that were left when the broker delivered it. The broker thus limits its age, even if the
+   * robot's clock is wrong. Undefined without an expiry.
+   */
+  readonly expiryMs: number | undefined;
 }
 
 export interface AdmissionFacts {
@@ -112,7 +115,7 @@ function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, f
   const isLegacy = config.legacy && id === undefined && thing === undefined && expiresAt === undefined;
   if (!isLegacy) {
     if (id === undefined || thing === undefined || expiresAt === undefined) return refuse(names, 'malformed', incomplete(command, config));
-    const late = checkTime({ ...command, expires_at: expiresAt }, config, arrival.expires, facts.clock);
+    const late = checkTime({ ...command, expires_at: expiresAt }, config, arrival.expiryMs, facts.clock);
     if (late) return { verdict: 'refused', ...names, ...late };
   }
   const unable = config.does && facts.unable(config.does);

@@ -14,8 +14,8 @@ export interface Message {
   readonly topic: string;
   readonly payload: Buffer;
   readonly retained: boolean;
-  /** Whether the message has an expiry (MQTT 5 only), so that the broker would have discarded it if it were too old. */
-  readonly expires: boolean;
+  /** Milliseconds that are left of the message's expiry. Undefined if it has none, as always with MQTT 3.1.1. */
+  readonly expiryMs: number | undefined;
 }
 
 export interface SessionOptions {
@@ -109,8 +109,9 @@ export class Session {
     });
     const client = new MqttClient(() => socket, clientOptions(options));
     client.on('message', (topic, payload, packet) => {
-      const expires = packet.properties?.messageExpiryInterval !== undefined;
-      options.onMessage({ topic, payload, retained: packet.retain, expires });
+      const expiryS = packet.properties?.messageExpiryInterval;
+      const expiryMs = expiryS === undefined ? undefined : expiryS * 1_000;
+      options.onMessage({ topic, payload, retained: packet.retain, expiryMs });
     });
     return new Promise((resolve, reject) => {
       const fail = (message: string, reason: string | number | undefined) => {

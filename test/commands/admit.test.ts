@@ -75,7 +75,7 @@ const untrusted = { clock: { wallMs: NOW, trusted: false, connectedAtMs: undefin
 
 function arrival(json: unknown, over: Partial<Arrival> = {}): Arrival {
   const payload = Buffer.from(typeof json === 'string' ? json : JSON.stringify(json));
-  return { payload, retained: false, expires: false, ...over };
+  return { payload, retained: false, expiryMs: undefined, ...over };
 }
 
 const good = { id: 'a1', thing: 'bot', command: 'buzzer', value: true, issued_at: NOW, expires_at: NOW + 10_000 };
@@ -89,7 +89,7 @@ const allMet = latestValue({ battery: 80, fall: false });
 
 const REFUSED: readonly [title: string, reason: string | undefined, arrival: Arrival, facts?: Partial<AdmissionFacts>][] = [
   ['no JSON', 'malformed', arrival('{')],
-  ['not UTF-8', 'malformed', { payload: Buffer.from([0x7b, 0xff, 0x7d]), retained: false, expires: false }],
+  ['not UTF-8', 'malformed', { payload: Buffer.from([0x7b, 0xff, 0x7d]), retained: false, expiryMs: undefined }],
   ['an array', 'malformed', arrival([])],
   ['too large', 'too_large', arrival({ ...good, value: 'x'.repeat(MAX_COMMAND_BYTES) })],
   ['retained', 'retained', arrival(good, { retained: true })],
@@ -135,7 +135,15 @@ const REFUSED: readonly [title: string, reason: string | undefined, arrival: Arr
   ['the fall of the person', 'condition_not_met', arrival(driven), latestValue({ battery: 80, fall: true })],
   ['another running motion', 'motion_busy', arrival(driven), { ...allMet, moving: 'goto' }],
   ['no guard', 'not_allowed', arrival(driven), { ...allMet, noMotion: 'the guard is not running' }],
-  ['a motion without a clock', 'clock_untrusted', arrival(driven, { expires: true }), { ...allMet, ...untrusted }],
+  ['a motion without a clock', 'clock_untrusted', arrival(driven, { expiryMs: 60_000 }), { ...allMet, ...untrusted }],
+  ['no MQTT expiry without a clock', 'clock_untrusted', arrival(good), untrusted],
+  ['an MQTT expiry beyond ttl without a clock', 'not_allowed', arrival(good, { expiryMs: 61_000 }), untrusted],
+  [
+    'an expiry of its own beyond ttl without a clock',
+    'not_allowed',
+    arrival({ ...good, expires_at: NOW + 60_001 }, { expiryMs: 1_000 }),
+    untrusted,
+  ],
   ['a stop that was retained', 'retained', arrival({ ...good, command: 'stop', value: undefined }, { retained: true })],
   ['a stop for another robot', 'wrong_thing', arrival({ ...good, command: 'stop', thing: 'other', value: undefined })],
   ['too many commands at once', 'rate_limited', arrival(good), { flooded: true }],
@@ -166,8 +174,8 @@ describe('a command', () => {
     assert.equal(admit(arrival({ ...good, issued_at: NOW - 9_000, expires_at: NOW - 2_000 }), facts()).verdict, 'admitted');
   });
 
-  it('is admitted without a trusted clock if it has an MQTT expiry', () => {
-    assert.equal(admit(arrival(good, { expires: true }), facts(untrusted)).verdict, 'admitted');
+  it('is admitted without a trusted clock if it has an MQTT expiry of at most ttl', () => {
+    assert.equal(admit(arrival(good, { expiryMs: 60_000 }), facts(untrusted)).verdict, 'admitted');
   });
 
   it('is a duplicate if its id was accepted before', () => {

@@ -63,7 +63,7 @@ describe('running commands', () => {
   const send = (running: Commands, id: string, over: object = {}) => {
     const now = bench.clock.wall();
     const json = { id, thing: 'bot', command: 'buzzer', value: true, issued_at: now, expires_at: now + 5_000, ...over };
-    running.receive({ payload: Buffer.from(JSON.stringify(json)), retained: false, expires: false });
+    running.receive({ payload: Buffer.from(JSON.stringify(json)), retained: false, expiryMs: undefined });
     return new Promise((resolve) => setImmediate(resolve));
   };
   const results = () => {

@@ -85,7 +85,7 @@ describe('the log of commands', () => {
 
   const receive = (payload: object | string, retained = false) => {
     const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
-    running.receive({ payload: Buffer.from(text), retained, expires: false });
+    running.receive({ payload: Buffer.from(text), retained, expiryMs: undefined });
     return new Promise((resolve) => setImmediate(resolve));
   };
   const receiveWithId = (id: string, over: object = {}, retained = false) => {

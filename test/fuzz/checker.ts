@@ -5,7 +5,7 @@
 export interface Delivered {
   readonly payload: Buffer;
   readonly retained: boolean;
-  readonly expires: boolean;
+  readonly expiryMs: number | undefined;
   readonly wallMs: number;
   readonly trusted: boolean;
   readonly connectedAtMs: number | undefined;
@@ -133,13 +133,16 @@ function argsOf({ value, args }: Json): Json | undefined {
   return value === undefined && typeof args === 'object' && args !== null && !Array.isArray(args) ? (args as Json) : undefined;
 }
 
-function isInTime(json: Json, rule: Rule, { wallMs, trusted, expires, connectedAtMs }: Delivered): boolean {
+function isInTime(json: Json, rule: Rule, { wallMs, trusted, expiryMs, connectedAtMs }: Delivered): boolean {
   const { id, thing, expires_at: until, issued_at: since } = json;
   if (rule.legacy && id === undefined && thing === undefined && until === undefined) return true;
   const isNamed = typeof id === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(id) && thing === 'bot';
   if (!isNamed || !Number.isSafeInteger(until) || (since !== undefined && !Number.isSafeInteger(since))) return false;
-  if (!trusted) return expires && !rule.moves;
   const [end, start] = [Number(until), since === undefined ? wallMs : Number(since)];
+  if (!trusted) {
+    const isShort = expiryMs !== undefined && expiryMs <= rule.ttlMs && (since === undefined || end - start <= rule.ttlMs);
+    return isShort && !rule.moves;
+  }
   if (wallMs - end > GRACE_MS || start - wallMs > AHEAD_MS || end - start > rule.ttlMs) return false;
   return rule.queued === true || connectedAtMs === undefined || start + GRACE_MS >= connectedAtMs;
 }

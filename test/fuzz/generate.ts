@@ -7,7 +7,7 @@ export interface Draft {
   readonly json: (nowMs: number, id: string) => string;
   readonly damage: readonly Damage[];
   readonly retained: boolean;
-  readonly expires: boolean;
+  readonly expiryMs: number | undefined;
 }
 
 type Damage =
@@ -107,7 +107,7 @@ const DRAFT: fc.Arbitrary<Draft> = fc
     again: often<number | undefined>(undefined, fc.integer({ min: 1, max: 30 }), 8),
     damage: often<readonly Damage[]>([], fc.array(DAMAGE, { minLength: 1, maxLength: 3 }), 8),
     retained: often(false, fc.constant(true)),
-    expires: fc.boolean(),
+    expiryMs: fc.constantFrom(undefined, 1_000, 10_000, 10_000_000),
   })
   .map(({ name, carries, pick, value, args, id, thing, issued, life, oddTime, ...rest }) => ({
     ...rest,

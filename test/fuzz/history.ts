@@ -125,13 +125,13 @@ export class History {
   async #send(drafts: readonly Draft[]): Promise<void> {
     const delivered = drafts.map((draft) => this.#deliver(draft));
     const firsts = delivered.filter(({ payload }) => this.#isFirst(payload));
-    for (const { payload, retained, expires } of delivered) this.#commands.receive({ payload, retained, expires });
+    for (const { payload, retained, expiryMs } of delivered) this.#commands.receive({ payload, retained, expiryMs });
     // The event loop gets a turn after each command, and a motion waits for the guard first.
     for (let turn = 0; turn < drafts.length + 2; turn++) await new Promise((resolve) => setImmediate(resolve));
     this.#check(firsts);
   }
 
-  #deliver({ again, json, damage, retained, expires }: Draft): Delivered {
+  #deliver({ again, json, damage, retained, expiryMs }: Draft): Delivered {
     const { clock } = this.#bench;
     const id = `id-${this.#arrived.length}`;
     const earlier = again === undefined ? undefined : this.#arrived.at(-again);
@@ -139,7 +139,7 @@ export class History {
     this.#arrived.push(payload);
     this.#tally.messages++;
     const [wallMs, trusted, connectedAtMs] = [clock.wallMs, clock.isTrusted, this.#connectedAtMs];
-    return { payload, retained, expires, wallMs, trusted, connectedAtMs, battery: this.#battery, fall: this.#fall };
+    return { payload, retained, expiryMs, wallMs, trusted, connectedAtMs, battery: this.#battery, fall: this.#fall };
   }
 
   #isFirst(payload: Buffer): boolean {

@@ -75,7 +75,7 @@ export class Broker {
 
   /** Sends a message of the cloud to the robot, if the robot is connected when the message arrives. */
   publish(topic: string, payload: string): Promise<void> {
-    this.#carry(() => this.#robot?.options.onMessage({ topic, payload: Buffer.from(payload), retained: false, expires: false }));
+    this.#carry(() => this.#robot?.options.onMessage({ topic, payload: Buffer.from(payload), retained: false, expiryMs: undefined }));
     return new Promise((resolve, reject) => {
       const answered = this.isUp && this.#time.random() >= this.faults.unacknowledged;
       this.#time.after(this.#delayMs(), () => (answered ? resolve() : reject(new Error('no PUBACK'))));
