@@ -6,6 +6,7 @@ import { LiveConfig } from './agent/config/reload.ts';
 import { Metrics } from './agent/health/metrics.ts';
 import { describe, startMonitor, startSocket } from './agent/health/status.ts';
 import { watchBattery, watchClock, watchDisk } from './agent/health/watches.ts';
+import { startingCredentials } from './agent/identity/starting.ts';
 import { watchIdentity } from './agent/identity/watch.ts';
 import { Running } from './agent/lifecycle/parts.ts';
 import {
@@ -29,7 +30,7 @@ import { startScheduled } from './agent/uploads/scheduled.ts';
 import { startUploads } from './agent/uploads/uploads.ts';
 import { systemClock } from './clock/index.ts';
 import type { LoadedConfig } from './config/index.ts';
-import { identityPaths, readCredentials } from './identity/index.ts';
+import { identityPaths } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
 import { isCorruption, retryWithoutBallast, type WaitingRow } from './outbox/index.ts';
 import { SharedMemoryRepair, startRosNode } from './ros/index.ts';
@@ -137,7 +138,7 @@ export class Agent {
     const shutdown = this.#shutdown;
     const reload = () => this.reload();
 
-    const credentials = readCredentials(identityPaths(config.mqtt, stateDir));
+    const credentials = startingCredentials(() => identityPaths(config.mqtt, stateDir), Lifetime.hasBegun(stateDir), log);
     const lock = lockStateDir(stateDir);
     shutdown.add('lock', () => lock.release());
     signal.throwIfAborted();

@@ -1,3 +1,4 @@
+export { absentCredentials, isAbsent, type OwnCredentials } from './absent.ts';
 export { announcementOf } from './announcements.ts';
 export { choose, type HandedFile } from './chosen.ts';
 export { BENCH_FILES, type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';

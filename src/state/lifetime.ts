@@ -94,6 +94,11 @@ export class Lifetime {
     this.unheardChannels = new Set(last.unheard_channels);
   }
 
+  /** Whether an agent has started with this state directory before. */
+  static hasBegun(stateDir: string): boolean {
+    return existsSync(join(stateDir, LIFETIME_FILE));
+  }
+
   /** Starts a new run. The incremented boot counter is durable before it is used, so that no two runs share a number. */
   static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null): Lifetime {
     const file = join(stateDir, LIFETIME_FILE);

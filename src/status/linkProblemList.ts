@@ -129,10 +129,17 @@ export const LINK_PROBLEMS = {
     title: 'This robot’s certificate expires within 7 days, or has expired',
     remedy: 'renew the certificate now: elderly-bot certs rotate, or certs init and import (docs/guide/certificates.md)',
   },
+  certificate_missing: {
+    severity: 'error',
+    title: 'The agent has no usable certificate, so it senses, but sends nothing',
+    remedy:
+      'correct the files that certificate_unusable names, or run elderly-bot doctor; the agent takes them by itself and keeps all rows',
+  },
   certificate_unusable: {
     severity: 'error',
-    title: 'The certificate, its key or the root CA changed on disk, and cannot be used; the agent uses the previous ones',
-    remedy: 'correct the file that the text names, the agent then takes it by itself; until then a restart would find only the bad files',
+    title: 'The certificate, its key or the root CA on disk cannot be used',
+    remedy:
+      'correct the file that the text names, the agent then takes it by itself; a connection that works continues until the next start',
     shownAfterMs: 10_000,
   },
   rotation_failed: {

@@ -15,6 +15,9 @@ export const OTHER_SERVICE = 'OTHER_SERVICE';
 /** The reason of an error if the port is open, but the TLS handshake does not end. */
 export const HANDSHAKE_STALLED = 'HANDSHAKE_STALLED';
 
+/** The reason of an error if the robot has no usable certificate, so that no connection is tried. */
+export const NO_CERTIFICATE = 'NO_CERTIFICATE';
+
 /** The reason of an error if the server refuses the TLS version or the ciphers of this robot. */
 export const TLS_MISMATCH = 'TLS_MISMATCH';
 

@@ -3,7 +3,7 @@
 // A running agent uses `CredentialSwitch` instead, and tests the new credentials with its next connection.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
-import type { Credentials } from '../identity/index.ts';
+import type { Credentials, OwnCredentials } from '../identity/index.ts';
 import type { ProblemCode } from '../status/index.ts';
 import { type Presence, topicsOf } from '../wire/index.ts';
 import { describeFailure } from './causes.ts';
@@ -69,16 +69,16 @@ export interface PendingTest {
  */
 export class CredentialSwitch {
   readonly #clock: Clock;
-  #current: Credentials;
+  #current: OwnCredentials;
   #pending: PendingTest | undefined;
 
-  constructor(credentials: Credentials, clock: Clock) {
+  constructor(credentials: OwnCredentials, clock: Clock) {
     this.#current = credentials;
     this.#clock = clock;
   }
 
   /** The credentials in use. They change only when new ones pass their test. */
-  get current(): Credentials {
+  get current(): OwnCredentials {
     return this.#current;
   }
 

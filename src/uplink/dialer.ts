@@ -1,6 +1,6 @@
 // Opens a secured connection to the broker over the first path that works. The agent keeps one dialer for its whole run; `dial` opens a
 // single connection in the same way.
-import type { Credentials } from '../identity/index.ts';
+import type { OwnCredentials } from '../identity/index.ts';
 import { refusesVersion } from './causes.ts';
 import { ConnectError, isStopped, unlessStopped } from './connectError.ts';
 import { awayFrom, betterThan, type Interface, type Path, pathsOf, routesOf } from './network/path.ts';
@@ -18,7 +18,7 @@ export interface BrokerAccess {
   readonly port: number | undefined;
   /** The network interfaces to use, the preferred one first. If empty, the kernel's routing table chooses. */
   readonly interfaces: readonly Interface[];
-  readonly credentials: Credentials;
+  readonly credentials: OwnCredentials;
   /** Limits the search for a path that works, and then each wait for an answer of the broker. */
   readonly timeoutMs: number;
 }
@@ -101,7 +101,7 @@ export class Dialer {
   }
 
   /** @throws ConnectError that names each path that was tried; ABORTED if the signal is aborted */
-  async open(search: Search, credentials: Credentials, timeoutMs: number, signal: AbortSignal): Promise<Transport> {
+  async open(search: Search, credentials: OwnCredentials, timeoutMs: number, signal: AbortSignal): Promise<Transport> {
     const { host, port, interfaces } = this.#access;
     // The name servers are often behind the path that seems dead.
     const addresses = await unlessStopped(this.#resolver.addresses(timeoutMs, search.kind === 'away'), signal);

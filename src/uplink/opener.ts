@@ -1,8 +1,9 @@
 // Opens the uplink's connections. Each has a session id of its own, which its last will contains.
 import { randomBytes } from 'node:crypto';
+import { isAbsent } from '../identity/index.ts';
 import type { Topics } from '../wire/index.ts';
 import { refusesVersion } from './causes.ts';
-import { ConnectError } from './connectError.ts';
+import { ConnectError, NO_CERTIFICATE } from './connectError.ts';
 import type { CredentialSwitch } from './credentialTest.ts';
 import type { Dialer, Search } from './dialer.ts';
 import { LastWill } from './lastWill.ts';
@@ -55,6 +56,7 @@ export class Opener {
   async open(search: Search, signal: AbortSignal, ready: () => Promise<void> = () => Promise.resolve()): Promise<Opened> {
     const { thing, clock, keepaliveMs, connectTimeoutMs, connect = Session.connect, ...parts } = this.#parts;
     const credentials = parts.credentials.pending?.credentials ?? parts.credentials.current;
+    if (isAbsent(credentials)) throw new ConnectError('the agent found no usable certificate when it started', NO_CERTIFICATE);
     const id = randomBytes(8).toString('hex');
     const startedMs = clock.mono();
     const will = this.#lastWill.decide() && { topic: parts.topics.presence, payload: JSON.stringify(parts.presence.will(id)) };

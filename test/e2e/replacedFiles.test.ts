@@ -87,6 +87,25 @@ describe('the certificate files of a running agent', { skip, timeout: 180_000 },
     assert.equal(link.connects, before.connects);
   });
 
+  it('may be bad when the agent starts again: it senses, and sends the alert once they are good', async () => {
+    const { cert } = bench.files.robot;
+    const whole = readFileSync(cert, 'utf8');
+    writeFileSync(cert, 'garbage');
+    agent.signal('SIGTERM');
+    assert.equal(await agent.exited, 0);
+    agent = bench.agent();
+    await agent.event('started');
+    await bench.status(({ problems }) => problems.some(({ code }) => code === 'certificate_missing'));
+    await bench.status(({ problems }) => problems.some(({ text }) => /robot\.crt\.pem is not a PEM certificate/.test(text)));
+    await peer.matched('/fall_detected');
+    await peer.publish('/fall_detected', 'std_msgs/msg/Bool', { data: false });
+    await peer.publish('/fall_detected', 'std_msgs/msg/Bool', { data: true });
+    await bench.status(({ outbox }) => outbox.held.alert > 0);
+    writeFileSync(cert, whole);
+    await bench.status(({ link, problems }) => link.state === 'connected' && problems.length === 0);
+    await bench.status(({ alert_latency: latency }) => latency.puback.count > 0);
+  });
+
   it('are taken at once by a reload', async () => {
     const other = await DevCa.create('one more CA of a bundle');
     appendFileSync(bench.files.ca, other.certificatePem);

@@ -49,6 +49,16 @@ async function unchanged(stage: Stage): Promise<void> {
   assert.deepEqual(robot.taken, []);
 }
 
+async function unusableAtStart(stage: Stage): Promise<void> {
+  const robot = await WatchedFiles.startUnusable(stage, ({ cert }) => writeFileSync(cert, 'garbage'));
+  raiseAlert(robot.agent);
+  await raises(robot.agent, stage.problem, /found no usable certificate when it started/);
+  await until(() => /robot\.crt\.pem is not a PEM/.test(robot.agent.texts.get('certificate_unusable') ?? ''), 'the file is named');
+  await robot.issue('robot');
+  await robot.isTaken(/certificate .*, key .*, root CA /);
+  await clears(robot.agent, stage.problem);
+}
+
 async function certificateFirst(stage: Stage): Promise<void> {
   const robot = await WatchedFiles.start(stage);
   const next = await robot.issue();
@@ -195,6 +205,14 @@ export const replaced: readonly Situation[] = [
     also: HALF_WRITTEN,
     skip,
     play: unchanged,
+  },
+  {
+    situation: 'The agent starts again while its certificate, key or root CA is damaged, cut or deleted.',
+    reaction: 'The agent senses and keeps all rows. It takes the files once they are good, and sends the rows.',
+    problem: 'certificate_missing',
+    also: HALF_WRITTEN,
+    skip,
+    play: unusableAtStart,
   },
   {
     situation: 'A new certificate is written before its key.',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { startingCredentials } from '../../src/agent/identity/starting.ts';
 import { watchIdentity } from '../../src/agent/identity/watch.ts';
 import { loadConfig } from '../../src/config/index.ts';
 import { type BenchFiles, benchCertificates, type IssuedFiles, readCredentials } from '../../src/identity/index.ts';
@@ -22,11 +23,12 @@ export class WatchedFiles {
   readonly #lines: Record<string, unknown>[] = [];
   #checks = 0;
 
-  private constructor(stage: Stage, folder: string, files: BenchFiles, broker: Mosquitto, own: IssuedFiles) {
+  private constructor(stage: Stage, folder: string, files: BenchFiles, broker: Mosquitto, own: IssuedFiles, isUsable: boolean) {
     this.folder = folder;
     this.files = files;
     this.broker = broker;
-    const credentials = readCredentials({ rootCa: files.ca, certFile: own.cert, privateKey: own.key });
+    const paths = { rootCa: files.ca, certFile: own.cert, privateKey: own.key };
+    const credentials = isUsable ? readCredentials(paths) : startingCredentials(() => paths, true, pino({ level: 'silent' }));
     this.agent = stage.agent(broker.port, { credentials });
     const { uplink, problems, outbox, clock } = this.agent;
     const env = { AWS_ROOT_CA: files.ca, AWS_CERT_FILE: own.cert, AWS_PRIVATE_KEY: own.key };
@@ -49,9 +51,17 @@ export class WatchedFiles {
     const folder = stage.folder();
     const files = await benchCertificates(folder, THING);
     const broker = await stage.mosquitto({ certificates: files });
-    const watched = new WatchedFiles(stage, folder, files, broker, (await own?.(folder, files)) ?? files.robot);
+    const watched = new WatchedFiles(stage, folder, files, broker, (await own?.(folder, files)) ?? files.robot, true);
     await until(() => watched.agent.uplink.status().state === 'connected', 'it is connected');
     return watched;
+  }
+
+  /** @param spoil makes the robot's files unusable before the agent starts. */
+  static async startUnusable(stage: Stage, spoil: (own: IssuedFiles) => void): Promise<WatchedFiles> {
+    const folder = stage.folder();
+    const files = await benchCertificates(folder, THING);
+    spoil(files.robot);
+    return new WatchedFiles(stage, folder, files, await stage.mosquitto({ certificates: files }), files.robot, false);
   }
 
   /** Another pair of the same CA, in files of other names. */

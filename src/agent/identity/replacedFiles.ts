@@ -2,7 +2,7 @@
 // says what it took. Files that are unusable or do not work change nothing but a problem.
 import { messageOf } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
-import { CredentialFiles, type Credentials, certificatesIn, factsOf, identityPaths, type Slots } from '../../identity/index.ts';
+import { CredentialFiles, type Credentials, certificatesIn, factsOf, identityPaths, isAbsent, type Slots } from '../../identity/index.ts';
 import { CAUSES, type CredentialTestResult } from '../../uplink/index.ts';
 import { isRefusal } from './provision.ts';
 import { isSame, isVerdict, type LinkSituation, Replacement, situationOf } from './replacement.ts';
@@ -87,7 +87,7 @@ export class ReplacedFiles {
   }
 
   #fail(result: CredentialTestResult & { works: false }, next: Credentials, situation: LinkSituation): void {
-    const { config, slots, problems, clock, log } = this.#parts;
+    const { config, credentials, slots, problems, clock, log } = this.#parts;
     const { step, cause, text, remedy } = result;
     this.#replacement.fail(cause, situation, clock.mono());
     if (!isVerdict(cause)) {
@@ -99,7 +99,8 @@ export class ReplacedFiles {
       problems.raise('rotation_failed', `the certificate on disk does not work (${step}: ${text}); the agent uses the previous one again`);
       return;
     }
-    const outcome = 'the agent uses the previous ones and tries these again later, or at once after elderly-bot reload';
+    const previous = isAbsent(credentials) ? '' : 'uses the previous ones and ';
+    const outcome = `the agent ${previous}tries these again later, or at once after elderly-bot reload`;
     problems.raise('certificate_unusable', `${this.#describe(next).names} on disk: ${step}: ${text}; ${remedy}; ${outcome}`);
   }
 

@@ -1,6 +1,6 @@
 // Decides when the agent tests files of its identity that were replaced while it runs. Pure: the time and the state of the link are
 // parameters.
-import type { Credentials } from '../../identity/index.ts';
+import type { Credentials, OwnCredentials } from '../../identity/index.ts';
 import type { ProblemCode } from '../../status/index.ts';
 import { NOT_REACHED } from '../../uplink/index.ts';
 
@@ -31,7 +31,7 @@ export function isVerdict(cause: ProblemCode): boolean {
 }
 
 /** Whether two identities have the same content. Comments in their files and the format of the key do not count. */
-export function isSame(a: Credentials, b: Credentials): boolean {
+export function isSame(a: OwnCredentials, b: OwnCredentials): boolean {
   return a.ca === b.ca && a.cert === b.cert && a.key === b.key;
 }
 

@@ -12,7 +12,9 @@ import {
   type ExpiryStage,
   expiryStage,
   identityPaths,
+  isAbsent,
   isRotationDue,
+  type OwnCredentials,
   type Provisioned,
   readCredentials,
   Slots,
@@ -72,7 +74,7 @@ export function watchIdentity(parts: IdentityParts, pace = { checkMs: CHECK_EVER
 
   const take = async (next: Credentials) => {
     // A slot's announcement was signed when the slot was put into use. If there are no slots, it must be signed now.
-    if (!hasSlots) append(await announcementOf(config.thing, credentials, next.cert));
+    if (!hasSlots && !isAbsent(credentials)) append(await announcementOf(config.thing, credentials, next.cert));
     use(next);
   };
 
@@ -149,7 +151,7 @@ const BY_STAGE: Readonly<Record<ExpiryStage, ProblemCode>> = {
 };
 
 /** Warns once per stage. While the clock is untrusted, warnings are neither raised nor cleared. */
-function reportExpiry(problems: Problems, { notAfterMs }: Credentials, clock: Clock): void {
+function reportExpiry(problems: Problems, { notAfterMs }: OwnCredentials, clock: Clock): void {
   if (!clock.trusted()) return;
   const stage = expiryStage(notAfterMs, clock.wall(), true);
   for (const other of EXPIRY_STAGES) if (other !== stage) problems.clear(BY_STAGE[other], `${other}d`);

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock/index.ts';
 import type { Commands, Outcome } from '../../commands/index.ts';
 import type { Config, LoadedConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
-import type { Credentials } from '../../identity/index.ts';
+import type { OwnCredentials } from '../../identity/index.ts';
 import type { LogFile, Logger } from '../../logs/index.ts';
 import type { CommandJournal, Db, NewRow, Outbox } from '../../outbox/index.ts';
 import type { RosNode } from '../../ros/index.ts';
@@ -28,7 +28,7 @@ export interface Parts {
   readonly loaded: LoadedConfig;
   readonly config: Config;
   /** Always the credentials in use, because a rotation updates this object in place. */
-  readonly credentials: Credentials;
+  readonly credentials: OwnCredentials;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly log: Logger;

@@ -61,6 +61,7 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   broker_certificate_expired: ['broker_certificate', 'clock'],
   certificate_refused: ['certificate_accepted', 'certificate'],
   certificate_expired: ['certificate', 'clock'],
+  certificate_missing: ['key', 'certificate'],
   certificate_unusable: ['key', 'certificate', 'broker_certificate', 'certificate_accepted'],
   clock_wrong: ['clock', 'broker_certificate'],
   not_authorized: ['mqtt', 'subscribe_rights'],

@@ -2,7 +2,7 @@
 import { isIP, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { codeOf, messageOf, systemWords } from '../../base/index.ts';
-import type { Credentials } from '../../identity/index.ts';
+import type { OwnCredentials } from '../../identity/index.ts';
 import { ConnectError, HANDSHAKE_STALLED, reasonOf, TLS_MISMATCH } from '../connectError.ts';
 import { boundSocket } from './boundSocket.ts';
 import type { Path } from './path.ts';
@@ -24,7 +24,7 @@ export interface Transport {
 const ALERT_BYTES = 7;
 
 /** @throws PathError */
-export async function openTransport(path: Path, host: string, credentials: Credentials, signal: AbortSignal): Promise<Transport> {
+export async function openTransport(path: Path, host: string, credentials: OwnCredentials, signal: AbortSignal): Promise<Transport> {
   const tcp = await openTcp(path, signal);
   const connectedMs = performance.now();
   const socket = connectTls({
