@@ -2,7 +2,7 @@
 import { count, type EventBody, type EvictionReason, type Ranges, rangesOf } from '../wire/index.ts';
 import { stamped, type WaitingRow } from './intake.ts';
 import type { Parts } from './parts.ts';
-import { classNumber, ROW_CLASSES } from './rows.ts';
+import { classNumber, ROW_CLASSES, type RowClass } from './rows.ts';
 import type { OutboxRecord } from './store.ts';
 
 /** Rows per eviction. */
@@ -17,10 +17,10 @@ const NAMED_ALERTS = 50;
 
 /** Evicts and declares rows, durably, each declaration atomically with its rows. @throws SQLite's error */
 export function evict(parts: Parts, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
-  const { ledger, counters, commits } = parts;
+  const { ledger, counters, commits, space } = parts;
   for (const some of inParts(ranges)) {
     const event = declaration(parts, record, some, reason);
-    ledger.evict(record, some, event);
+    space.withPages('bookkeeping', () => ledger.evict(record, some, event));
     counters.evictedBy[reason] += count(some);
     commits.added([event]);
   }
@@ -54,24 +54,25 @@ function declaration(
 
 /**
  * Removes one batch of rows, the least valuable first: delivered alerts, acknowledged telemetry, then the oldest telemetry, events,
- * results and alerts, in that order.
- * @returns false if nothing is left to evict. @throws SQLite's error
+ * results and alerts, in that order. For an alert, ids of commands are removed too if no row is left.
+ * @param rowClass the class of the rows that need the space. No row of a more urgent class is removed for them.
+ * @returns false if nothing is left to remove. @throws SQLite's error
  */
-export function makeSpace(parts: Parts): boolean {
+export function makeSpace(parts: Parts, rowClass: RowClass): boolean {
   if (parts.store.dropOldestDelivered(BATCH) > 0) return true;
-  const next = nextEviction(parts);
+  const next = nextEviction(parts, rowClass);
   const record = next && parts.ledger.outboxes.byOrdinal(next.outbox);
-  if (!record) return false;
+  if (!record) return rowClass === 'alert' && parts.store.dropOldestCommands(BATCH) > 0;
   evict(parts, record, next.ranges, 'space');
   return true;
 }
 
-/** @returns the rows to evict next, all from one outbox; undefined if no row is left. */
-function nextEviction({ store, ledger }: Parts): { readonly outbox: number; readonly ranges: Ranges } | undefined {
+/** @returns the rows to evict next, all from one outbox; undefined if no row of this class or a less urgent one is left. */
+function nextEviction({ store, ledger }: Parts, rowClass: RowClass): { readonly outbox: number; readonly ranges: Ranges } | undefined {
   const acknowledged = ledger.publications.oldest(classNumber('telemetry'));
   const sent = acknowledged ? ledger.rowsOf(acknowledged) : [];
   if (acknowledged && sent.length > 0) return { outbox: acknowledged.outbox, ranges: sent };
-  for (const name of ROW_CLASSES.toReversed()) {
+  for (const name of ROW_CLASSES.slice(classNumber(rowClass)).toReversed()) {
     const oldest = store.oldest(classNumber(name), BATCH);
     const outbox = oldest[0]?.outbox;
     if (outbox !== undefined) return { outbox, ranges: rangesOf(oldest.filter((row) => row.outbox === outbox).map(({ seq }) => seq)) };

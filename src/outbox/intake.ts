@@ -1,6 +1,6 @@
 // Buffers new rows in memory and schedules their commit. The buffer is bounded in case every write fails for a long time.
 import type { Clock } from '../clock/index.ts';
-import { encodeBody, type NewRow } from './rows.ts';
+import { encodeBody, type NewRow, ROW_CLASSES } from './rows.ts';
 
 export interface WaitingRow {
   readonly row: NewRow;
@@ -19,7 +19,7 @@ export function stamped(row: NewRow, clock: Clock, within?: () => void): Waiting
   return { row, body: encodeBody(marked), at: clock.wall(), mono: clock.mono(), trusted, within };
 }
 
-/** Limit on the rows that wait for a commit (about 5 MB). Beyond it, the oldest telemetry is dropped, then other rows. */
+/** Limit on the rows that wait for a commit (about 5 MB). Beyond it, the oldest telemetry is dropped, then events, results and alerts. */
 const MAX_WAITING = 20_000;
 
 export class Intake {
@@ -62,17 +62,18 @@ export class Intake {
     this.#isSoon = false;
   }
 
-  /** Removes the first `n` rows, which have been committed. */
-  removeCommitted(n: number): void {
-    this.#rows = this.#rows.slice(n);
+  /** Removes rows that have been committed. */
+  removeCommitted(rows: readonly WaitingRow[]): void {
+    const committed = new Set(rows);
+    this.#rows = this.#rows.filter((row) => !committed.has(row));
   }
 
   /** Drops rows beyond {@link MAX_WAITING}. @returns how many were dropped. */
   dropExcess(): number {
     const excess = Math.max(0, this.#rows.length - MAX_WAITING);
-    for (let n = 0; n < excess; n++) {
-      const oldest = this.#rows.findIndex(({ row }) => row.class === 'telemetry');
-      this.#rows.splice(Math.max(0, oldest), 1);
+    let left = excess;
+    for (const name of ROW_CLASSES.toReversed()) {
+      this.#rows = this.#rows.filter(({ row }) => left === 0 || row.class !== name || left-- === 0);
     }
     return excess;
   }

@@ -59,9 +59,10 @@ export function openOutbox(options: OutboxOptions): OpenedOutbox {
     // Make the declarations durable before the lifetime forgets the lost outboxes. Otherwise, a kill in between would hide the loss from
     // the cloud.
     for (const body of closed) writer.append({ class: 'event', body });
-    onDisk(() => writer.flushMakingSpace());
+    onDisk(() => writer.flushDeclarations());
     const owed = [...ledger.outboxes.unfinished().map(([named]) => named), ...store.closedOutboxes()];
     onDisk(() => lifetime.openedOutbox(id, owed, clock.mono()));
+    space.closeReserve();
     space.restoreBallast();
     writer.adopt(adopted);
     return { outbox: new Outbox(parts, writer), db, damage };

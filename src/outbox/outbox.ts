@@ -53,11 +53,11 @@ export class Outbox {
   }
 
   /**
-   * Commits all waiting rows and acknowledgements in one transaction.
+   * Commits all waiting rows and acknowledgements, alerts first if they do not fit into one transaction.
    * @throws SQLite's error. The rows stay in memory and are retried with the next commit.
    */
   flush(): void {
-    this.#writer.flush();
+    this.#writer.flushMakingSpace();
   }
 
   /** Readings and events that are not committed yet. Results are omitted, because the command journal keeps them. */
@@ -144,7 +144,7 @@ export class Outbox {
 
   /** Applies the effect of a receipt. @returns the declarations that were committed with it. */
   #apply(record: OutboxRecord, receipt: Receipt, effect: ReceiptEffect): WaitingRow[] {
-    const { store, ledger, counters, clock, lifetime, ranMs } = this.#parts;
+    const { store, ledger, space, counters, clock, lifetime, ranMs } = this.#parts;
     lifetime.sawReceipt(clock.mono());
     const exhausted = effect.exhausted.reduce((all: Ranges, publication) => union(all, ledger.rowsOf(publication)), []);
     const poison = subtract(exhausted, effect.covered);
@@ -156,7 +156,7 @@ export class Outbox {
     const confirmed = subtract(effect.delivered, record.gone);
     // Keeping delivered alerts readable takes space. If the disk is full, delete them together with the other rows.
     if (!unlessFull(() => ledger.applyReceipt(record, effect, poison, declared, ranMs())))
-      ledger.applyReceipt(record, effect, poison, declared, undefined);
+      space.withPages('bookkeeping', () => ledger.applyReceipt(record, effect, poison, declared, undefined));
     counters.confirmed += count(confirmed);
     counters.evictedBy.poison += count(poison);
     counters.evictedBy.released += count(effect.undeclared);
@@ -262,7 +262,8 @@ export class Outbox {
         const isOld = publication.ranMs < ranMs() - REMOVE_ACKNOWLEDGED_AFTER_MS;
         const rows = ledger.rowsOf(publication);
         // A cloud that comes later must still learn which rows are gone.
-        if (record && isOld && !store.holdsDeclaration(record.ordinal, rows)) ledger.evict(record, rows);
+        if (!record || !isOld || store.holdsDeclaration(record.ordinal, rows)) continue;
+        space.withPages('bookkeeping', () => ledger.evict(record, rows));
       }
     }
     if (clock.trusted()) {

@@ -1,6 +1,6 @@
 // Measures how full the file is and manages the ballast, a file of zeros next to the database. Deleting it on a full disk frees space for
 // alerts, and for the WAL, which grows even when rows are deleted.
-import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf } from '../base/index.ts';
 import type { Db } from './schema.ts';
@@ -17,6 +17,18 @@ export const LEAST_FREE_FILES = LEAST_FREE_BYTES / 16_384;
 /** The share of the file that is reserved for alerts. Once only this is left, old rows are evicted before other rows are added. */
 const ALERT_RESERVE = 0.05;
 
+/** Pages that not even alerts may use, so that a file full of alerts can still be opened, and receipts and evictions free its pages. */
+const BOOKKEEPING_PAGES = 8;
+
+/** A writer and its part of the file: `any` has all but the reserve, `alerts` the reserve too, `bookkeeping` every page. */
+export type PageUse = 'any' | 'alerts' | 'bookkeeping';
+
+const RESERVED: Readonly<Record<PageUse, string>> = {
+  any: 'only the space reserved for alerts is left',
+  alerts: 'the outbox file is full of alerts',
+  bookkeeping: 'the outbox file is full',
+};
+
 /** The ballast's size as a share of the file's size limit, capped at {@link BALLAST_BYTES}. That is enough for a few thousand alerts. */
 const BALLAST_SHARE = 1 / 16;
 const BALLAST_BYTES = 8 * 1024 ** 2;
@@ -32,6 +44,7 @@ export class Space {
   readonly #db: Db;
   readonly #ballast: string;
   readonly #ballastBytes: number;
+  readonly #pages: Readonly<Record<PageUse, number>>;
   #isWhole = false;
   #triedMs = 0;
 
@@ -40,12 +53,51 @@ export class Space {
     this.#db = db;
     this.#ballast = ballastFile(stateDir);
     this.#ballastBytes = Math.floor(Math.min(maxBytes * BALLAST_SHARE, BALLAST_BYTES));
+    const all = this.#pragma('max_page_count');
+    this.#pages = { any: Math.floor(all * (1 - ALERT_RESERVE)), alerts: all - BOOKKEEPING_PAGES, bookkeeping: all };
   }
 
   /** Whether only the part reserved for alerts is left. */
   isNearlyFull(): boolean {
-    const pragma = (name: string) => Number(this.#db.pragma(name, { simple: true }));
-    return pragma('page_count') - pragma('freelist_count') > pragma('max_page_count') * (1 - ALERT_RESERVE);
+    return this.#usedPages > this.#pages.any;
+  }
+
+  /**
+   * Keeps the reserve from every writer of this connection except those within {@link withPages}. SQLite enforces the limit. It permits a
+   * file that is larger already, whose free pages {@link requireWithin} guards.
+   */
+  closeReserve(): void {
+    this.#limitTo('any');
+  }
+
+  /** Runs `work`, which may use these pages. */
+  withPages<T>(use: PageUse, work: () => T): T {
+    this.#limitTo(use);
+    try {
+      return work();
+    } finally {
+      this.closeReserve();
+    }
+  }
+
+  /**
+   * Must be called in a transaction after its last insert: a file may have free pages beyond the limit.
+   * @throws a full-disk error if the transaction uses pages that it may not use.
+   */
+  requireWithin(use: PageUse): void {
+    if (this.#usedPages > this.#pages[use]) throw Object.assign(new Error(RESERVED[use]), { code: 'SQLITE_FULL' });
+  }
+
+  get #usedPages(): number {
+    return this.#pragma('page_count') - this.#pragma('freelist_count');
+  }
+
+  #limitTo(use: PageUse): void {
+    this.#db.pragma(`max_page_count = ${this.#pages[use]}`);
+  }
+
+  #pragma(name: string): number {
+    return Number(this.#db.pragma(name, { simple: true }));
   }
 
   /** Deletes the ballast. @returns false if it did not exist. */
@@ -65,15 +117,16 @@ export class Space {
 
   /**
    * Writes actual zeros, because a sparse file would reserve no space. If the disk fills up, the part already written is kept as a smaller
-   * ballast.
+   * ballast. A smaller ballast is extended and never rewritten: others could take the space that this frees.
    */
   restoreBallast(): void {
-    this.#isWhole = sizeOf(this.#ballast) === this.#ballastBytes;
+    const size = sizeOf(this.#ballast);
+    this.#isWhole = size === this.#ballastBytes;
     if (this.#isWhole) return;
     try {
-      const file = openSync(this.#ballast, 'w', 0o600);
+      const file = openSync(this.#ballast, size > this.#ballastBytes ? 'w' : 'a', 0o600);
       try {
-        for (let written = 0; written < this.#ballastBytes; ) {
+        for (let written = fstatSync(file).size; written < this.#ballastBytes; ) {
           written += writeSync(file, CHUNK, 0, Math.min(CHUNK.length, this.#ballastBytes - written));
         }
         this.#isWhole = true;

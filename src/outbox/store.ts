@@ -203,6 +203,14 @@ export class Store {
     );
   }
 
+  /**
+   * Deletes the oldest ids of commands that have ended. Only for an alert that finds no other space, in a file in which an earlier version
+   * has kept more ids than the journal's limits. @returns how many were deleted.
+   */
+  dropOldestCommands(limit: number): number {
+    return this.#run(`delete from commands where id in (select id from commands where state <> 'started' order by ran_ms limit ?)`, limit);
+  }
+
   lastAlerts(): Map<string, ReadingExtra> {
     const rows = this.#all<{ channel: string; body: string }>(
       `select channel, body from (

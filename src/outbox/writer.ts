@@ -1,5 +1,6 @@
-// Writes new rows. Telemetry is committed in groups, other rows in a microtask after the current callback. If a commit fails, its rows are
-// retried with the next one. If the file or the disk is full, the writer releases the ballast and evicts the oldest rows.
+// Writes new rows. Telemetry is committed in groups, other rows in a microtask after the current callback. If a commit fails, its alerts are
+// committed alone, then each class by itself; the remaining rows are retried with the next commit. If the file or the disk is full, the
+// writer evicts the oldest rows. Only alerts may use the file's reserve and the ballast.
 
 import { codeOf, crashPoint } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
@@ -7,8 +8,8 @@ import type { EventBody } from '../wire/index.ts';
 import { makeSpace } from './eviction.ts';
 import { Intake, stamped, type WaitingRow } from './intake.ts';
 import type { Parts } from './parts.ts';
-import type { NewRow } from './rows.ts';
-import { isDiskFull, unlessFull } from './space.ts';
+import { type NewRow, ROW_CLASSES, type RowClass } from './rows.ts';
+import { isDiskFull, type PageUse, unlessFull } from './space.ts';
 
 /** If no rows are committed for this long, acknowledgements get a commit of their own. */
 const ACKS_WITHIN_MS = 500;
@@ -51,35 +52,75 @@ export class Writer {
     if (rows.length > 0) this.#intake.commitSoon();
   }
 
-  /** See {@link Outbox.flush}. */
+  /** Commits all waiting rows in one transaction and makes no space for them. @throws SQLite's error */
   flush(): void {
-    const { ledger, counters, clock, commits } = this.#parts;
     this.#intake.cancel();
-    const { rows } = this.#intake;
-    if (rows.length === 0 && !ledger.isDirty) return;
-    ledger.commit(rows);
-    this.#intake.removeCommitted(rows.length);
-    counters.committed(rows);
-    if (rows.length > 0) commits.added(rows);
-    if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#isClosed) this.#declareClockSet();
+    this.#commit(this.waiting, 'any');
   }
 
-  /** Flushes, making space if needed. @param onlyAlerts whether all rows are alerts, which may use the reserve. @throws SQLite's error */
-  flushMakingSpace(onlyAlerts = false): void {
+  /** Commits the declarations of an opening, at any price: without them the agent could not start. @throws SQLite's error */
+  flushDeclarations(): void {
+    this.#intake.cancel();
+    this.#commitMakingSpace(ROW_CLASSES, 'alert');
+  }
+
+  /**
+   * Commits all waiting rows, and makes space if needed. If they cannot be committed together, commits each class by itself, alerts first.
+   * @throws the first error, once each class has been tried. Rows that were not committed keep waiting.
+   */
+  flushMakingSpace(): void {
+    this.#intake.cancel();
+    const classes = ROW_CLASSES.filter((name) => this.waiting.some(({ row }) => row.class === name));
+    try {
+      this.#commitMakingSpace(classes);
+    } catch (error) {
+      if (classes.length < 2) throw error;
+      let first: unknown;
+      for (const name of classes) {
+        try {
+          this.#commitMakingSpace([name]);
+        } catch (failure) {
+          first ??= failure;
+        }
+      }
+      if (first !== undefined) throw first;
+    }
+  }
+
+  /**
+   * @param classes the classes of the rows to commit, the most urgent first.
+   * @param as the class that decides which space they may use: that of the least urgent row.
+   */
+  #commitMakingSpace(classes: readonly RowClass[], as = classes.at(-1) ?? 'telemetry'): void {
     const { store, space } = this.#parts;
-    if (!onlyAlerts && space.isNearlyFull()) makeSpace(this.#parts);
+    const areAlerts = as === 'alert';
+    if (!areAlerts && classes.length > 0 && space.isNearlyFull()) makeSpace(this.#parts, as);
     for (let tries = 0; ; tries++) {
       try {
-        this.flush();
+        const rows = this.waiting.filter(({ row }) => classes.includes(row.class));
+        if (areAlerts) space.withPages('alerts', () => this.#commit(rows, 'alerts'));
+        else this.#commit(rows, 'any');
         return;
       } catch (error) {
         if (!isDiskFull(error) || tries >= EVICTION_ROUNDS) throw error;
-        const helped = tries === 0 || space.releaseBallast() || makeSpace(this.#parts);
+        const helped = tries === 0 || (areAlerts && space.releaseBallast()) || makeSpace(this.#parts, as);
         if (!helped) throw error;
         // After a checkpoint, SQLite overwrites the WAL from its beginning, which needs no new blocks on the disk.
         unlessFull(() => store.checkpoint());
       }
     }
+  }
+
+  #commit(rows: readonly WaitingRow[], use: PageUse): void {
+    const { ledger, counters, clock, commits, space } = this.#parts;
+    if (rows.length === 0 && !ledger.isDirty) return;
+    ledger.commit(rows, () => {
+      if (rows.length > 0) space.requireWithin(use);
+    });
+    this.#intake.removeCommitted(rows);
+    counters.committed(rows);
+    if (rows.length > 0) commits.added(rows);
+    if (!ledger.untrusted.isEmpty && clock.trusted() && !this.#isClosed) this.#declareClockSet();
   }
 
   /** Schedules the commit of acknowledgements. */
@@ -104,15 +145,14 @@ export class Writer {
   /** Commits the remaining rows. Afterwards, {@link append} throws. */
   close(): void {
     this.#isClosed = true;
-    this.flush();
+    this.flushMakingSpace();
   }
 
   #commitDue(): void {
     if (this.#isClosed) return;
     const { space, clock, counters, commits, onTrouble } = this.#parts;
     try {
-      this.#intake.cancel();
-      this.flushMakingSpace(this.waiting.every(({ row }) => row.class === 'alert'));
+      this.flushMakingSpace();
       space.refillBallast(clock.mono());
       if (!this.#isFailing) return;
       this.#isFailing = false;
