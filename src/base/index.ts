@@ -1,3 +1,4 @@
+export { ownAddresses } from './addresses.ts';
 export { type Answer, type CheckStatus, exitCodeOf, type Runnable, runChecks } from './checks.ts';
 export {
   ago,

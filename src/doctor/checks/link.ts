@@ -1,8 +1,7 @@
 // Checks the connection to the broker step by step: network, host name, port, and both sides' certificates. The first step that fails
 // shows the layer that is at fault.
 import { isIP, isIPv6 } from 'node:net';
-import { networkInterfaces } from 'node:os';
-import { quoted } from '../../base/index.ts';
+import { ownAddresses, quoted } from '../../base/index.ts';
 import { PROBLEMS, type ProblemCode } from '../../status/index.ts';
 import { connectCause, describeShown, failuresText, nameOf, type Tried } from '../../uplink/index.ts';
 import { error, ok, skipped, warning } from '../check.ts';
@@ -11,9 +10,9 @@ import { type DoctorContext, robotCheck, rootCaOf } from '../context.ts';
 const LOOPBACK = /^(localhost|127\.[0-9.]+|::1)$/;
 
 export const network = robotCheck('network', 5_000, ({ host }) => {
-  const outside = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
-    addresses.filter(({ internal, address }) => !internal && !address.startsWith('fe80')).map(({ address }) => `${name} ${address}`),
-  );
+  const outside = ownAddresses()
+    .filter(({ internal }) => !internal)
+    .map(({ name, address }) => `${name} ${address}`);
   if (outside.length > 0) return ok(outside.join(', '));
   if (LOOPBACK.test(host)) return ok('no address but loopback, and the broker is on loopback');
   return error('no interface has an address', 'connect the robot to a network: cable, Wi-Fi or modem', 'ip address');

@@ -1,7 +1,7 @@
 // Checks each network interface of mqtt.uplinks: whether it exists, has an address and reaches the broker.
 import { readdirSync, readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { ownAddresses } from '../../base/index.ts';
 import { brokerOf, type Config } from '../../config/index.ts';
 import { failuresText, type Interface, nameOf } from '../../uplink/index.ts';
 import { error, type Finding, ok, warning } from '../check.ts';
@@ -34,7 +34,7 @@ async function examine({ name, isMetered }: Interface, { reached }: DoctorContex
       [],
     );
   }
-  const addresses = (networkInterfaces()[name] ?? []).map(({ address }) => address).filter((address) => !address.startsWith('fe80'));
+  const addresses = ownAddresses().flatMap((own) => (own.name === name ? own.address : []));
   if (addresses.length === 0)
     return fault(`${name} has no address, it is ${stateOf(name)}`, `connect ${name} to its network`, `ip address show ${name}`, []);
   const working = own.find(({ failure }) => !failure);

@@ -1,8 +1,7 @@
 // Notices that a link of this machine has come up or is lost: an address or a default route. It polls, because a notification of the kernel
 // (netlink) would need native code.
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
-import { every, type Ticker } from '../../base/index.ts';
+import { every, ownAddresses, type Ticker } from '../../base/index.ts';
 
 /** The addresses and default routes of a machine, each as one text. */
 export type Links = ReadonlySet<string>;
@@ -27,11 +26,11 @@ export function watchLinks(read: () => Links, since: Links, onChange: (change: L
   });
 }
 
-/** Reads the machine's present links. The kernel lists no address of an interface without carrier. */
+/** Reads the machine's present links. */
 export function readLinks(): Links {
-  const addresses = Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
-    entries.filter(({ internal, address }) => !internal && !isLinkLocal(address)).map(({ address }) => `${name} ${address}`),
-  );
+  const addresses = ownAddresses()
+    .filter(({ internal }) => !internal)
+    .map(({ name, address }) => `${name} ${address}`);
   return new Set([...addresses, ...defaultRoutes(textOf('/proc/net/route'), textOf('/proc/net/ipv6_route'))]);
 }
 
@@ -51,10 +50,6 @@ export function defaultRoutes(v4: string, v6: string): string[] {
 const RTF_UP = 0x1;
 /** The kernel's own entry for unreachable destinations. */
 const RTF_REJECT = 0x200;
-
-function isLinkLocal(address: string): boolean {
-  return address.startsWith('169.254.') || /^fe[89ab]/i.test(address);
-}
 
 /** Returns the empty string if the file does not exist, as without IPv6. */
 function textOf(file: string): string {
