@@ -1,4 +1,5 @@
 // The program's error class. Each error has a stable code, and a message that must state the failure and the value that caused it.
+import { visible } from './base/index.ts';
 
 /** Which side is at fault. If it is the configuration or the environment, a command exits with code 2, otherwise with 1. */
 export type Fault = 'configuration' | 'environment' | 'peer' | 'ours';
@@ -48,6 +49,9 @@ export const ERROR_CODES = {
   CLOSED: 'ours',
 } as const satisfies Record<string, Fault>;
 
+/** The limit of a line in characters. It is enough for a path of the longest kind in it. */
+const LONGEST = 5_000;
+
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 export interface ErrorDetails {
@@ -63,11 +67,14 @@ export class AgentError extends Error {
   readonly remedy: string | undefined;
   readonly fields: Readonly<Record<string, unknown>>;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+  /**
+   * @param message one fault, or several. It quotes texts from others, so each fault becomes one line that a terminal only shows.
+   */
+  constructor(code: ErrorCode, message: string | readonly string[], details: ErrorDetails = {}) {
+    super(linesOf(message).join('\n'), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'AgentError';
     this.code = code;
-    this.remedy = details.remedy;
+    this.remedy = details.remedy === undefined ? undefined : visible(details.remedy, LONGEST);
     this.fields = details.fields ?? {};
   }
 
@@ -75,8 +82,12 @@ export class AgentError extends Error {
     return ERROR_CODES[this.code];
   }
 
-  /** The message and the remedy in one line. */
+  /** The message and the remedy; one line unless the message has several. */
   get line(): string {
     return this.remedy ? `${this.message}; ${this.remedy}` : this.message;
   }
+}
+
+function linesOf(message: string | readonly string[]): string[] {
+  return [message].flat().map((line) => visible(line, LONGEST));
 }

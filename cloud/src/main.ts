@@ -1,7 +1,7 @@
 // Declares the command line. Each handler is imported only when it runs, to keep the start fast.
 import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { allowSlowNetworks, misuse, print } from '../../src/base/index.ts';
+import { allowSlowNetworks, misuse, print, printError, terminalColumns } from '../../src/base/index.ts';
 import { exitWith } from './cli/exit.ts';
 import { VERSION } from './version/index.ts';
 
@@ -123,9 +123,9 @@ await yargs(hideBin(process.argv))
   .recommendCommands()
   .parserConfiguration({ 'parse-positional-numbers': false })
   .version(VERSION)
-  .wrap(Math.min(120, process.stdout.columns ?? 100))
+  .wrap(Math.min(120, terminalColumns()))
   .fail((message, error, at) => {
-    process.stderr.write(`elderly-bot-cloud: ${misuse('elderly-bot-cloud', message ?? error.message, String(at.help()))}\n`);
+    printError(`elderly-bot-cloud: ${misuse('elderly-bot-cloud', message ?? error.message, String(at.help()))}`);
     process.exit(2);
   })
   .parseAsync();

@@ -15,13 +15,21 @@ interface Pattern {
 
 interface Override {
   readonly includes: readonly string[];
-  readonly linter: object;
+  readonly linter?: object;
+  readonly plugins?: readonly string[];
 }
 
 /** Entries of Biome's `overrides`; the later ones win. */
 export function overrides(): Override[] {
   return [
-    rule(['src/*.ts'], [libraries('src'), forbidden(['./'], [...NAMES, 'agent', 'cli'], BOUNDARY)]),
+    rule(
+      ['src/*.ts'],
+      [
+        libraries('src'),
+        ...joins('./', ['base']),
+        forbidden(['./'], [...NAMES.filter((name) => name !== 'base'), 'agent', 'cli'], BOUNDARY),
+      ],
+    ),
     ...NAMES.filter((name) => name !== 'wire').map((name) => rule([`src/${name}/**`], moduleRules(name))),
     rule(['src/base/*/**'], moduleRules('base', '../errors.ts')),
     rule(['src/agent.ts'], [libraries('agent'), ...joins('./', COMPOSITION), forbidden(['./'], ['doctor', 'cli'], BOUNDARY)]),
@@ -31,6 +39,7 @@ export function overrides(): Override[] {
     rule(['demo/**'], [{ group: ['**/test/**'], message: SHARED }]),
     rule(['test/**', 'cloud/test/**'], [{ group: ['**/demo/**'], message: SHARED }]),
     rule(['scripts/lab/**'], [{ group: ['**/demo/**', '**/test/**'], message: SHARED }]),
+    { includes: ['src/**', 'cloud/src/**', '!src/base/output.ts', '!src/cli/terminal.ts'], plugins: ['./scripts/boundaries/output.grit'] },
     rule(['src/wire/**'], [{ group: ['**', '!zod', '!./*.ts'], message: 'src/wire imports zod only.' }]),
   ];
 }

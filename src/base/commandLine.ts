@@ -1,5 +1,4 @@
-// Helpers for the command lines of the robot and the cloud: exit codes, output, usage errors, and texts for the user.
-import { once } from 'node:events';
+// Helpers for the command lines of the robot and the cloud: exit codes, usage errors, and texts for the user.
 import { existsSync } from 'node:fs';
 import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -38,20 +37,6 @@ export function misuse(program: string, message: string, help: string): string {
   if (message.startsWith('Not enough non-option arguments'))
     return `an argument is missing: ${usage}; ${path} --help describes all arguments`;
   return `${message.replaceAll(/\s+/g, ' ')}; ${path} --help lists all commands and options`;
-}
-
-let isWatched = false;
-
-/** Makes the process end with 0 if the reader of stdout, such as `head`, closes the pipe (EPIPE). */
-export function endWithReader(): void {
-  if (!isWatched) process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
-  isWatched = true;
-}
-
-/** Writes a line to stdout. Waits if the reader of a pipe is slow, and exits with 0 if it has closed the pipe (EPIPE), as `head` does. */
-export async function print(line: string): Promise<void> {
-  endWithReader();
-  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
 }
 
 /** @param noun whose plural ends in s. */

@@ -5,10 +5,8 @@ export {
   allowSlowNetworks,
   configFlag,
   counted,
-  endWithReader,
   exitWith,
   misuse,
-  print,
   quoted,
   setupProgram,
 } from './commandLine.ts';
@@ -26,8 +24,21 @@ export {
 export { eachReason, listed, systemWords, tlsWords } from './failureText.ts';
 export { isWritable, makeFolder, nearestCause, renameDurably, replaceFile, syncPath } from './files.ts';
 export { codeOf, messageOf, parseJson } from './foreign.ts';
+export {
+  described,
+  endWithReader,
+  type Lines,
+  type Paint,
+  painter,
+  present,
+  print,
+  printError,
+  printNow,
+  styledLines,
+  terminalColumns,
+} from './output.ts';
 export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.ts';
 export { isPlainPath, renderUnit, Services } from './systemd.ts';
 export { requestOverSocket } from './unixSocket.ts';
-export { visible, visibleData, withEscapes, withoutHidden } from './visible.ts';
+export { visible, visibleData, withoutHidden } from './visible.ts';
 export { type BackoffLimits, backoffMs, every, STABLE_AFTER_MS, type Ticker, wait } from './waiting.ts';

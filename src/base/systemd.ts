@@ -106,7 +106,11 @@ export class Services {
     if (code === 0) return;
     const { main } = this.#options;
     const remedy = `see \`systemctl status ${main}\` and \`journalctl -u ${main}\``;
-    throw this.#options.error('failed', `${command} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`, remedy);
+    throw this.#options.error(
+      'failed',
+      `${command} ${args.join(' ')}: ${error?.message ?? stderr.trim().replaceAll(/\s*\n\s*/g, ' ')}`,
+      remedy,
+    );
   }
 
   #through(command: string, ...args: string[]): number {

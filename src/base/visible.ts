@@ -21,7 +21,7 @@ const MARK = /^\p{M}$/u;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * Renders a foreign text as one line: a hidden character as its escape (`\n`, `\u001b`), too many blanks or marks as their number. Rendering
+ * Renders a foreign text as one line: a hidden character as its escape (`\n`, `\u001b`), and many blanks as their number. Rendering
  * twice changes nothing more.
  * @param longest the limit in characters. The rest of a longer text is replaced by `… (N more characters)`.
  */
@@ -51,14 +51,9 @@ export function visibleData(value: unknown, longest?: number): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [visible(name, longest), visibleData<unknown>(each, longest)]));
 }
 
-/** Replaces hidden characters by their escapes, and keeps the length and the blanks of our own lines. */
+/** Replaces hidden characters by their escapes, and keeps everything else of our own lines. JSON stays JSON with the same value. */
 export function withoutHidden(text: string): string {
   return text.replace(HIDDEN, escapeOf);
-}
-
-/** @param json the output of JSON.stringify, which leaves many hidden characters as they are. @returns JSON with the same value */
-export function withEscapes(json: string): string {
-  return json.replace(HIDDEN, (hidden) => hidden.replace(/./gs, (unit) => `\\u${hex(unit.charCodeAt(0))}`));
 }
 
 function rendered(piece: string): string {
@@ -67,12 +62,7 @@ function rendered(piece: string): string {
 }
 
 function escapeOf(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  return SHORT[character] ?? (code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${hex(code)}`);
-}
-
-function hex(code: number): string {
-  return code.toString(16).padStart(4, '0');
+  return SHORT[character] ?? character.replace(/./gs, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function isPlain(value: object): boolean {

@@ -106,7 +106,7 @@ function connection({ mqtt_version: mqtt, connect_ms: connect }: BenchResult): s
   return `MQTT ${mqtt === 5 ? '5' : '3.1.1'}, connected in ${connect.toFixed(0)} ms`;
 }
 
-function textOf(result: BenchResult): string {
+function textOf(result: BenchResult): string[] {
   const mib = (result.messages_per_second * result.payload_bytes) / 1024 ** 2;
   const outages = result.outage_ms.map((ms) => ms.toFixed(0)).join(', ');
   return [
@@ -119,7 +119,7 @@ function textOf(result: BenchResult): string {
     ...bars(perSecond(result.per_second, (second) => `second ${second}`)).map((row) => `  ${row}`),
     '',
     `outage      acknowledged again ${result.outage_p50_ms.toFixed(0)} ms after a cut (median of ${result.outage_ms.length}: ${outages} ms)`,
-  ].join('\n');
+  ];
 }
 
 /** Formats the report as one self-contained HTML page, without scripts. */

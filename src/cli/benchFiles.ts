@@ -17,7 +17,7 @@ export async function createCertificates(folder: string, thing: string, hosts: r
   );
   const { ca, broker, cloud, robot } = await benchCertificates(folder, thing, hosts);
   const lines = [`ca ${ca}`, ...Object.entries({ broker, cloud, robot }).map(([name, { cert, key }]) => `${name} ${cert} ${key}`)];
-  await print(json ? JSON.stringify({ ca, broker, cloud, robot }) : lines.join('\n'));
+  await print(json ? JSON.stringify({ ca, broker, cloud, robot }) : lines);
   return 0;
 }
 
@@ -37,7 +37,7 @@ export async function createBench(options: { folder: string; thing: string; port
     `wrote ${Object.values(files).join(', ')} and certificates; next, run each of these in its own terminal:`,
     ...[`mosquitto -c ${quoted(files.mosquitto)}`, ...next].map((command) => `  ${command}`),
   ];
-  await print(json ? JSON.stringify({ ...files, certs: join(folder, 'certs') }) : lines.join('\n'));
+  await print(json ? JSON.stringify({ ...files, certs: join(folder, 'certs') }) : lines);
   return 0;
 }
 

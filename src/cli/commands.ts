@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACTIONS } from '../agent/commands/commands.ts';
-import { configFlag, print } from '../base/index.ts';
+import { configFlag, present, print } from '../base/index.ts';
 import { argumentSchema } from '../commands/index.ts';
 import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -32,7 +32,7 @@ export async function log(file: string | undefined, limit: number, json: boolean
     });
   }
   const entries = readEntries(journal, limit);
-  await print(json ? JSON.stringify(entries) : entries.map(logLine).join('\n') || `no commands yet in ${stateDir}`);
+  await present(entries, json, (found) => (found.length === 0 ? `no commands yet in ${stateDir}` : found.map(logLine)));
   return 0;
 }
 
@@ -48,7 +48,7 @@ function isAvailable({ does }: CommandConfig): boolean {
   return does === undefined || (ACTIONS as readonly string[]).includes(does);
 }
 
-function describe(name: string, command: CommandConfig, file: string | undefined): string {
+function describe(name: string, command: CommandConfig, file: string | undefined): string[] {
   const published = publicationsOf(command).map(({ topic, type }) => `${topic} ${type}`);
   const parts = [
     command.does ? `the agent's own ${command.does}` : published.join(' and '),
@@ -60,7 +60,7 @@ function describe(name: string, command: CommandConfig, file: string | undefined
     `at most ${command.rate} a minute, valid for ${command.ttl / 1_000} s`,
     ...(isAvailable(command) ? [] : ['NOT AVAILABLE in this version']),
   ];
-  return `${name.padEnd(13)} ${parts.join('; ')}\n    ${exampleOf(name, command, file)}`;
+  return [`${name.padEnd(13)} ${parts.join('; ')}`, `    ${exampleOf(name, command, file)}`];
 }
 
 function limitsOf({ type, min, max, enum: words, choices, unit, default: value, max_length: most }: ArgumentConfig): string {

@@ -4,24 +4,25 @@ import { configFlag, print } from '../base/index.ts';
 import { configJsonSchema, effectiveConfig, loadConfig, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { askReload } from '../status/index.ts';
+import { remark } from './shared.ts';
 
 export async function show(file: string | undefined, json: boolean): Promise<number> {
   const values = effectiveConfig(file, process.env);
   const width = Math.max(...values.map(({ key }) => key.length));
   const lines = values.map(({ key, value, from }) => `${key.padEnd(width)}  ${JSON.stringify(value)}  (${from})`);
-  await print(json ? JSON.stringify(values) : lines.join('\n'));
+  await print(json ? JSON.stringify(values) : lines);
   try {
     loadConfig(file, process.env);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    process.stderr.write(`elderly-bot: this configuration is invalid: elderly-bot config check${configFlag(file)} lists the faults\n`);
+    remark(`this configuration is invalid: elderly-bot config check${configFlag(file)} lists the faults`);
     return 1;
   }
   return 0;
 }
 
 export async function schema(): Promise<number> {
-  await print(JSON.stringify(configJsonSchema(), undefined, 2));
+  await print(JSON.stringify(configJsonSchema(), undefined, 2).split('\n'));
   return 0;
 }
 

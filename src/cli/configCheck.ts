@@ -5,6 +5,7 @@ import { print, setupProgram } from '../base/index.ts';
 import { effectiveConfig, inWords, type LoadedConfig, loadConfig } from '../config/index.ts';
 import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../configCheck/index.ts';
 import { AgentError } from '../errors.ts';
+import { remark } from './shared.ts';
 
 /** Keys that every robot has to set for itself: print a warning if they still have their default values. */
 const OWN_KEYS = ['thing', 'mqtt.endpoint'];
@@ -39,18 +40,16 @@ export async function check(file: string | undefined, json: boolean): Promise<nu
   const loaded = loadConfig(file, process.env);
   const { config } = loaded;
   const { findings, definitions } = reportOf(loaded);
-  for (const finding of findings) if (finding.severity === 'warning') process.stderr.write(`elderly-bot: warning: ${described(finding)}\n`);
+  for (const finding of findings) if (finding.severity === 'warning') remark(`warning: ${described(finding)}`);
   const errors = findings.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0) throw new AgentError('CONFIG_INVALID', errors.map(described).join('\n'));
+  if (errors.length > 0) throw new AgentError('CONFIG_INVALID', errors.map(described));
   const [channels, commands] = [config.channels, config.commands].map((entries) => Object.keys(entries).join(', '));
   await print(`${file ?? 'the default configuration (no file was given)'} is valid: channels ${channels}; commands ${commands}`);
   if (!definitions) await print(notChecked());
   const missing = effectiveConfig(file, process.env).filter(({ key, from }) => OWN_KEYS.includes(key) && from === 'default');
   if (missing.length > 0) {
     const values = missing.map(({ key, value }) => `${key} (${value})`);
-    process.stderr.write(
-      `elderly-bot: the file does not set ${values.join(' and ')}: this is the default, but a robot needs its own value\n`,
-    );
+    remark(`the file does not set ${values.join(' and ')}: this is the default, but a robot needs its own value`);
   }
   return 0;
 }

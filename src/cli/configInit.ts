@@ -142,7 +142,7 @@ function summaryOf({ channels, cameras, missing, others }: Proposal) {
   };
 }
 
-function describe(file: string, topics: number, domainId: number, proposal: Proposal, api: string | undefined): string {
+function describe(file: string, topics: number, domainId: number, proposal: Proposal, api: string | undefined): string[] {
   const { channels, cameras, missing, skipped } = summaryOf(proposal);
   const toCheck = proposal.channels.filter(({ notes }) => notes.length > 0).map(({ name }) => name);
   const flag = configFlag(file);
@@ -156,5 +156,5 @@ function describe(file: string, topics: number, domainId: number, proposal: Prop
     ...(toCheck.length > 0 ? [`read the comments of ${toCheck.join(', ')}`] : []),
     ...(skipped.length > 0 ? [`not used, and listed at the end of the file: ${skipped.length} topics`] : []),
     `next: elderly-bot certs import FOLDER${flag}, then elderly-bot doctor${flag}`,
-  ].join('\n');
+  ];
 }

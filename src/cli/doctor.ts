@@ -1,8 +1,8 @@
 // `elderly-bot doctor`: runs all checks and prints their findings, root causes first, each with its remedy and a command to run.
-import { exitCodeOf, print } from '../base/index.ts';
+import { exitCodeOf, type Paint, present } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
 import { type CheckResult, checksFor, examine } from '../doctor/index.ts';
-import { type Paint, painter, progress } from './terminal.ts';
+import { progress } from './terminal.ts';
 
 /** @returns the exit code: 0, 1 if there are problems, or 2 if a check failed to run. */
 export async function doctor(file: string | undefined, remap: Remap, json: boolean, all: boolean): Promise<number> {
@@ -12,14 +12,17 @@ export async function doctor(file: string | undefined, remap: Remap, json: boole
   line.update(`running ${checks.length} checks`);
   const results = await examine(checks, (left) => line.update(`${checks.length} checks, ${left} still running`));
   line.end();
-  await print(json ? JSON.stringify({ checks: results }) : describeResults(results, painter(), all));
+  await present({ checks: results }, json, ({ checks: found }, paint) => describeResults(found, paint, all), LONGEST);
   return exitCodeOf(results);
 }
+
+/** Limit for each text in characters: a check may name many nodes or paths. */
+const LONGEST = 3_000;
 
 const MARKS = { error: '✗', warning: '!', unknown: '?', ok: '✓', skipped: '-' } as const;
 
 /** @param all whether to also list the checks that found nothing or did not apply. */
-function describeResults(results: readonly CheckResult[], paint: Paint, all: boolean): string {
+function describeResults(results: readonly CheckResult[], paint: Paint, all: boolean): string[] {
   const open = results.filter(({ hidden_by: hidden }) => hidden === null);
   const fine = open.filter(({ status }) => status === 'ok');
   const skipped = open.filter(({ status }) => status === 'skipped');
@@ -28,27 +31,20 @@ function describeResults(results: readonly CheckResult[], paint: Paint, all: boo
     const consequences = results.filter(({ hidden_by: cause }) => cause === code).map((hidden) => hidden.code);
     return [
       `${paint(status === 'error' ? 'red' : 'yellow', `${MARKS[status]} ${title}`)}  [${code}]`,
-      indented('', observed),
-      ...(remedy === null ? [] : [indented('remedy: ', remedy)]),
-      ...(command === null ? [] : [indented('$ ', command)]),
-      ...(consequences.length === 0 ? [] : [paint('dim', indented('', `consequences: ${consequences.join(', ')}`))]),
+      `    ${observed}`,
+      ...(remedy === null ? [] : [`    remedy: ${remedy}`]),
+      ...(command === null ? [] : [`    $ ${command}`]),
+      ...(consequences.length === 0 ? [] : [paint('dim', `    consequences: ${consequences.join(', ')}`)]),
       '',
     ];
   });
   if (!all) {
     const others = skipped.length > 0 ? `, ${skipped.length} did not apply` : '';
-    return [...lines, `${paint('green', `${MARKS.ok} ${fine.length} checks found nothing`)}${others} (--all shows them)`].join('\n');
+    return [...lines, `${paint('green', `${MARKS.ok} ${fine.length} checks found nothing`)}${others} (--all shows them)`];
   }
   const rest = [...fine, ...skipped].map(({ status, title, code, observed, ms }) => {
     const mark = status === 'ok' ? paint('green', MARKS.ok) : MARKS[status];
     return `${mark} ${title}  [${code}]  ${paint('dim', `${observed} (${ms} ms)`)}`;
   });
-  return [...lines, ...rest].join('\n');
-}
-
-function indented(mark: string, text: string): string {
-  return text
-    .split('\n')
-    .map((line, i) => `    ${i === 0 ? mark : ' '.repeat(mark.length)}${line}`)
-    .join('\n');
+  return [...lines, ...rest];
 }

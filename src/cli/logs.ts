@@ -1,10 +1,10 @@
 // `elderly-bot logs`: prints the agent's log from its files, whether or not the agent is running.
 import { join } from 'node:path';
-import { codeOf, configFlag, messageOf, parseJson, print, wait } from '../base/index.ts';
+import { codeOf, configFlag, messageOf, parseJson, print, visible, wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type LogPosition, logFiles, readLines } from '../logs/index.ts';
 import { askStatus } from '../status/index.ts';
-import { abortOn, loadSalvaged } from './shared.ts';
+import { abortOn, loadSalvaged, remark } from './shared.ts';
 
 interface LogsOptions {
   readonly config: string | undefined;
@@ -16,6 +16,8 @@ interface LogsOptions {
 }
 
 const POLL_MS = 200;
+/** Limit for a line in characters; a stack trace of twenty calls has 2,000. */
+const LONGEST = 8_000;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
 
 export async function logs({ config: file, json, follow, since, level }: LogsOptions): Promise<number> {
@@ -27,7 +29,7 @@ export async function logs({ config: file, json, follow, since, level }: LogsOpt
   do {
     for await (const { text, next } of readLines(folder, position)) {
       position = next;
-      if (isShown(text, sinceMs, LEVELS.indexOf(level))) await print(json ? text : describe(text));
+      if (isShown(text, sinceMs, LEVELS.indexOf(level))) await print(json ? text : visible(describe(text), LONGEST));
       if (signal.aborted) break;
     }
     if (follow) await wait(POLL_MS, signal);
@@ -43,8 +45,8 @@ async function hintOtherLogs(stateDir: string, file: string | undefined): Promis
     () => false,
   );
   if (isRunning) return;
-  process.stderr.write(
-    `elderly-bot: no agent runs with this state_dir; if a start failed, the reason is also in \`elderly-bot service logs\`, and \`elderly-bot doctor${configFlag(file)}\` shows the remedy\n`,
+  remark(
+    `no agent runs with this state_dir; if a start failed, the reason is also in \`elderly-bot service logs\`, and \`elderly-bot doctor${configFlag(file)}\` shows the remedy`,
   );
 }
 

@@ -1,7 +1,7 @@
 // Declares the command line. To keep --help fast, each handler imports its command's code only when it runs.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { allowSlowNetworks, exitWith, misuse, print } from '../base/index.ts';
+import { allowSlowNetworks, exitWith, misuse, print, printError, terminalColumns } from '../base/index.ts';
 import { VERSION } from '../version.ts';
 import { CONFIG, handler, JSON_OUTPUT, reportError, wholeOption } from './options.ts';
 import { type RosArguments, takeRosArguments } from './rosArguments.ts';
@@ -9,7 +9,7 @@ import { type RosArguments, takeRosArguments } from './rosArguments.ts';
 allowSlowNetworks();
 
 const { words, remap, unused } = rosArguments();
-if (unused.length > 0) process.stderr.write(`elderly-bot: ignored: ${unused.join(', ')}\n`);
+if (unused.length > 0) printError(`elderly-bot: ignored: ${unused.join(', ')}`);
 
 await yargs(words)
   .scriptName('elderly-bot')
@@ -228,7 +228,7 @@ await yargs(words)
     JSON_OUTPUT,
     handler(() => import('../service/index.ts'))(async ({ versions }, { json }) => {
       const lines = Object.entries(versions()).map(([name, text]) => `${name.padEnd(15)} ${text ?? 'none'}`);
-      await print(json ? JSON.stringify(versions()) : lines.join('\n'));
+      await print(json ? JSON.stringify(versions()) : lines);
       return 0;
     }),
   )
@@ -245,9 +245,9 @@ await yargs(words)
   .strict()
   .recommendCommands()
   .version(VERSION)
-  .wrap(Math.min(120, process.stdout.columns ?? 100))
+  .wrap(Math.min(120, terminalColumns()))
   .fail((message, error, at) => {
-    process.stderr.write(`elderly-bot: ${misuse('elderly-bot', message ?? error.message, String(at.help()))}\n`);
+    printError(`elderly-bot: ${misuse('elderly-bot', message ?? error.message, String(at.help()))}`);
     process.exit(2);
   })
   .parseAsync();

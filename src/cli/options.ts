@@ -1,5 +1,5 @@
 // Building blocks of the command declarations: common options, validation of whole numbers, and the handler that runs a command.
-import { exitWith, messageOf, nearestCause } from '../base/index.ts';
+import { exitWith, messageOf, nearestCause, printError } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 
 export const CONFIG = {
@@ -27,18 +27,25 @@ export function handler<Module>(load: () => Promise<Module>) {
 
 /** Prints an error to stderr. @returns the exit code: 2 if someone has to correct something first, otherwise 1. */
 export function reportError(error: unknown): number {
-  const [text, code] = describeError(error);
-  process.stderr.write(`elderly-bot: ${text}\n`);
+  const [lines, code] = describeError(error);
+  const [first = '', ...rest] = lines;
+  printError([`elderly-bot: ${first}`, ...rest]);
   return code;
 }
 
-function describeError(error: unknown): [text: string, code: 1 | 2] {
+/** A fault of the program itself has its stack below it, without the message again, which may have any text. */
+function describeError(error: unknown): [lines: string[], code: 1 | 2] {
   if (isSystemError(error)) {
     const { code = '', message } = nearestCause(error, error.path) as NodeJS.ErrnoException;
-    return [`${error.path}: ${message}; ${REMEDIES[code] ?? REMEDIES.ENOENT}`, 2];
+    return [[`${error.path}: ${message}; ${REMEDIES[code] ?? REMEDIES.ENOENT}`], 2];
   }
-  if (!(error instanceof AgentError)) return [(error instanceof Error && error.stack) || messageOf(error), 1];
-  return [`${error.line} [${error.code}]`, error.fault === 'configuration' || error.fault === 'environment' ? 2 : 1];
+  if (!(error instanceof AgentError)) return [[messageOf(error), ...callsOf(error)], 1];
+  return [`${error.line} [${error.code}]`.split('\n'), error.fault === 'configuration' || error.fault === 'environment' ? 2 : 1];
+}
+
+function callsOf(error: unknown): string[] {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : [];
+  return lines.filter((line) => /^ {4}at /.test(line));
 }
 
 /** Whether a system call on a path failed with a code from `REMEDIES`. Report the path and the remedy: a stack would not help the user. */

@@ -1,6 +1,6 @@
 // `elderly-bot outbox`: prints the content of the outbox, whether or not the agent is running. It never modifies the file.
 import { join } from 'node:path';
-import { codeOf, messageOf, print } from '../base/index.ts';
+import { codeOf, messageOf, present, print } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import {
   asUnreadable,
@@ -13,7 +13,10 @@ import {
   type ShownRow,
   verifyOutbox,
 } from '../outbox/index.ts';
-import { loadSalvaged } from './shared.ts';
+import { loadSalvaged, remark } from './shared.ts';
+
+/** `outbox show` prints the body of one row in full. */
+const LONGEST = 2_000;
 
 async function withReader(file: string | undefined, work: (reader: OutboxReader) => Promise<number>): Promise<number> {
   const { state_dir: stateDir } = loadSalvaged(file);
@@ -30,7 +33,7 @@ async function withReader(file: string | undefined, work: (reader: OutboxReader)
 export function stats(file: string | undefined, json: boolean): Promise<number> {
   return withReader(file, async (reader) => {
     const found = reader.stats();
-    await print(json ? JSON.stringify(found) : describe(found));
+    await present(found, json, describe);
     return 0;
   });
 }
@@ -40,12 +43,12 @@ export function ls(file: string | undefined, json: boolean, limit: number, filte
     let shown = 0;
     for (const row of reader.rows(filter)) {
       if (++shown > limit) {
-        process.stderr.write(`elderly-bot: showed ${limit} rows, there are more: use --limit N or --after SEQ\n`);
+        remark(`showed ${limit} rows, there are more: use --limit N or --after SEQ`);
         break;
       }
-      await print(json ? JSON.stringify(row) : rowLine(row));
+      await present(row, json, rowLine, LONGEST);
     }
-    if (shown === 0) process.stderr.write('elderly-bot: no such rows\n');
+    if (shown === 0) remark('no such rows');
     return 0;
   });
 }
@@ -60,7 +63,7 @@ export function show(file: string | undefined, json: boolean, seq: number, outbo
         remedy: 'a row with an assigned number is either in the cloud or evicted: elderly-bot outbox stats counts both',
       });
     }
-    for (const row of rows) await print(json ? JSON.stringify(row) : rowDetails(row));
+    for (const row of rows) await present(row, json, rowDetails, Number.POSITIVE_INFINITY);
     return 0;
   });
 }
@@ -69,7 +72,7 @@ export function show(file: string | undefined, json: boolean, seq: number, outbo
 export async function verify(file: string | undefined, json: boolean): Promise<number> {
   const report = async (findings: readonly string[]) => {
     const isOk = findings.length === 0;
-    await print(json ? JSON.stringify({ ok: isOk, findings }) : isOk ? 'ok: all pages and all numbers are correct' : findings.join('\n'));
+    await present({ ok: isOk, findings }, json, (found) => (isOk ? 'ok: all pages and all numbers are correct' : found.findings));
     return isOk ? 0 : 1;
   };
   try {
@@ -95,7 +98,7 @@ export function exportReadings(file: string | undefined, filter: RowFilter): Pro
   });
 }
 
-function describe(found: OutboxStats): string {
+function describe(found: OutboxStats): string[] {
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   return [
     `${found.file}: ${mb(found.file_bytes)}, ${mb(found.free_bytes)} of it free; WAL ${mb(found.wal_bytes)}; ballast ${mb(found.ballast_bytes)}`,
@@ -107,15 +110,19 @@ function describe(found: OutboxStats): string {
       ({ id, accepted, covered, evicted, outstanding }) =>
         `outbox ${id}: ${accepted} accepted = ${covered} covered by receipts, ${evicted} evicted, ${outstanding} outstanding`,
     ),
-  ].join('\n');
+  ];
 }
 
 function rowLine({ outbox, seq, class: rowClass, channel, state, at, body }: ShownRow): string {
   return `${outbox} ${String(seq).padStart(8)} ${rowClass.padEnd(9)} ${state.padEnd(9)} ${new Date(at).toISOString()} ${channel ? `${channel} ` : ''}${body}`;
 }
 
-function rowDetails({ outbox, seq, class: rowClass, channel, state, at, mono, trusted, body }: ShownRow): string {
+function rowDetails({ outbox, seq, class: rowClass, channel, state, at, mono, trusted, body }: ShownRow): string[] {
   const clock = trusted === false ? ' (the clock was not trusted)' : '';
   const start = mono === null ? '' : `, ${mono} ms after the agent started`;
-  return `row ${seq} of outbox ${outbox}: ${channel ? `${rowClass} of channel ${channel}` : rowClass}, ${state}\n  accepted ${new Date(at).toISOString()}${clock}${start}\n  ${body}`;
+  return [
+    `row ${seq} of outbox ${outbox}: ${channel ? `${rowClass} of channel ${channel}` : rowClass}, ${state}`,
+    `  accepted ${new Date(at).toISOString()}${clock}${start}`,
+    `  ${body}`,
+  ];
 }

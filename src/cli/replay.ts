@@ -1,6 +1,6 @@
 // `elderly-bot replay`: runs recorded readings through a configuration and shows which alerts change. It starts no agent and sends nothing.
 import * as z from 'zod';
-import { parseJson, print } from '../base/index.ts';
+import { parseJson, present } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Incident, type RecordedReading, type ReplayedAlert, replay as rerun } from '../sensing/index.ts';
@@ -22,7 +22,7 @@ export async function replay(record: string, file: string | undefined, json: boo
   const text = readInput(record, record, 'give a file that `elderly-bot outbox export` wrote, or - for standard input');
   const readings = text.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [readLine(line, `${record}:${i + 1}`)]));
   const alerts = rerun(readings, loadConfig(file, process.env).config.channels);
-  await print(json ? JSON.stringify(alerts) : [...alerts.map(describe), summary(alerts)].join('\n'));
+  await present(alerts, json, (found) => [...found.map(describe), summary(found)]);
   return alerts.every(({ change }) => change === 'same') ? 0 : 1;
 }
 

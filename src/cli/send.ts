@@ -2,14 +2,14 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { configFlag, parseJson, print } from '../base/index.ts';
+import { configFlag, parseJson, present } from '../base/index.ts';
 import { brokerOf, type CommandConfig, type Config } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
 import { lockHolder } from '../state/index.ts';
 import { call } from '../uplink/index.ts';
 import type { Command, Result } from '../wire/index.ts';
-import { loadSalvaged } from './shared.ts';
+import { loadSalvaged, remark } from './shared.ts';
 
 const TTL_S = 10;
 
@@ -53,9 +53,11 @@ export async function send({ config: file, name, words, cert, key, ttl, timeout,
     timeoutMs: timeout * 1_000,
   });
   const tookMs = Math.round(performance.now() - startedMs);
-  const outcome = result ? `${describe(result)} after ${tookMs} ms${appliedBy(result)}` : `no answer within ${timeout} s`;
-  await print(json ? JSON.stringify({ command, result: result ?? null, took_ms: tookMs }) : `${name} ${id}: ${outcome}`);
-  if (!result) process.stderr.write(`elderly-bot: ${explainSilence(config, configFlag(file))}\n`);
+  await present({ command, result: result ?? null, took_ms: tookMs }, json, ({ result: found }) => {
+    const outcome = found ? `${describe(found)} after ${tookMs} ms${appliedBy(found)}` : `no answer within ${timeout} s`;
+    return `${name} ${id}: ${outcome}`;
+  });
+  if (!result) remark(explainSilence(config, configFlag(file)));
   return result?.status === 'done' ? 0 : 1;
 }
 

@@ -1,6 +1,6 @@
 // Helpers that several commands share: loading a configuration despite faults, reading input files, and handling signals.
 import { readFileSync } from 'node:fs';
-import { codeOf, configFlag } from '../base/index.ts';
+import { codeOf, configFlag, printError } from '../base/index.ts';
 import { type Config, duration, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 
@@ -16,9 +16,9 @@ export function loadSalvaged(file: string | undefined, needs: readonly string[] 
   if (invalid) {
     const { thing, state_dir: stateDir, mqtt } = config;
     const used = `thing ${thing}, state_dir ${stateDir}, endpoint ${mqtt.endpoint}`;
-    process.stderr.write(
-      `elderly-bot: warning: ${invalid.message} [${invalid.code}]\n` +
-        `elderly-bot: warning: continuing with its valid parts and defaults for the rest: ${used}; correct the file, then run elderly-bot config check${configFlag(file)}\n`,
+    for (const line of invalid.message.split('\n')) remark(`warning: ${line} [${invalid.code}]`);
+    remark(
+      `warning: continuing with its valid parts and defaults for the rest: ${used}; correct the file, then run elderly-bot config check${configFlag(file)}`,
     );
   }
   return config;
@@ -43,7 +43,7 @@ export function durationOf(option: string, text: string): number {
 
 /** Prints a remark to stderr, so that stdout has only the command's output. */
 export function remark(text: string): void {
-  process.stderr.write(`elderly-bot: ${text}\n`);
+  printError(`elderly-bot: ${text}`);
 }
 
 /** Returns an AbortSignal that aborts when the process receives any of these signals. */

@@ -2,7 +2,7 @@
 // a simulated ROS; everything else is real, including the outbox, the certificates and the connection.
 import { once } from 'node:events';
 import { emitKeypressEvents } from 'node:readline';
-import { endWithReader } from '../base/index.ts';
+import { printNow } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type RosNode, SimulatedRos, SimulatedWorld, startRosNode } from '../ros/index.ts';
@@ -30,9 +30,8 @@ export async function simulate({ config: file, ros, script, json }: SimulateOpti
     ? await startRosNode({ name: NODE, namespace, ...(domainId === null ? {} : { domainId }) })
     : new SimulatedRos({ name: NODE, namespace, world }).start();
   const isText = !json && ros;
-  endWithReader();
   const sensors = new SimulatedSensors(node, config, (event) => {
-    process.stdout.write(`${isText ? describe(event) : JSON.stringify(event)}\n`);
+    printNow(isText ? describe(event) : JSON.stringify(event));
   });
   const ended = new AbortController();
   const end = () => ended.abort();
@@ -41,7 +40,7 @@ export async function simulate({ config: file, ros, script, json }: SimulateOpti
   );
   if (ros) process.once('SIGINT', end).once('SIGTERM', end);
   const restoreTerminal = handleKeys(sensors, end);
-  if (isText) process.stdout.write(help(sensors.channels));
+  if (isText) printNow(help(sensors.channels));
   sensors.start();
   try {
     if (!ros) await run(file, { startRos: async (options) => new SimulatedRos({ ...options, world }).start(), until: ended.signal });
@@ -72,10 +71,10 @@ function handleKeys(sensors: SimulatedSensors, end: () => void): () => void {
   };
 }
 
-function help(channels: readonly string[]): string {
+function help(channels: readonly string[]): string[] {
   const listed = channels.map((name, i) => (i < 9 ? `${i + 1} ${name}` : name)).join('  ');
   const keys = process.stdin.isTTY ? 'a digit starts or ends an event, Alt and a digit mutes a sensor, q ends' : 'Ctrl-C ends';
-  return `simulated sensors: ${listed}\n${keys}\n`;
+  return [`simulated sensors: ${listed}`, keys];
 }
 
 function describe({ event, channel, fault, topic, message }: Readonly<Record<string, unknown>>): string {

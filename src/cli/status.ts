@@ -1,9 +1,9 @@
 // `elderly-bot status`: prints the status of the running agent, problems first; with --watch, every second.
-import { ago, print, wait } from '../base/index.ts';
+import { ago, described, type Paint, present, wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { askStatus, isOverdue, type Status } from '../status/index.ts';
 import { abortOn, loadSalvaged } from './shared.ts';
-import { fullScreen, type Paint, painter } from './terminal.ts';
+import { fullScreen } from './terminal.ts';
 
 const REFRESH_MS = 1_000;
 
@@ -13,19 +13,18 @@ const APPEARS_WITHIN_MS = 30_000;
 /** @returns the exit code: 0 if there are no problems and every alert channel can raise its alert, otherwise 1. */
 export async function status(file: string | undefined, json: boolean): Promise<number> {
   const found = await askStatus(loadSalvaged(file).state_dir);
-  await print(json ? JSON.stringify(found) : describeStatus(found, painter()));
+  await present(found, json, describeStatus);
   return found.problems.length === 0 && unwatchedAlerts(found).length === 0 ? 0 : 1;
 }
 
 /** Shows the status every second until a signal. A terminal is redrawn in place; with `json`, each status is printed as one line. */
 export async function watch(file: string | undefined, json: boolean): Promise<number> {
   const stateDir = loadSalvaged(file).state_dir;
-  const paint = painter();
   const signal = abortOn('SIGINT', 'SIGTERM', 'SIGHUP');
   const screen = fullScreen(json);
   try {
     while (!signal.aborted) {
-      screen.show(await snapshot(stateDir, json, paint));
+      screen.show(await snapshot(stateDir, json));
       await wait(REFRESH_MS, signal);
     }
   } finally {
@@ -35,19 +34,21 @@ export async function watch(file: string | undefined, json: boolean): Promise<nu
 }
 
 /** Reports a missing agent as text instead of throwing, because it may just be restarting. With `json`, prints nothing in that case. */
-async function snapshot(stateDir: string, json: boolean, paint: Paint): Promise<string> {
+async function snapshot(stateDir: string, json: boolean): Promise<string[]> {
   try {
     const found = await askStatus(stateDir);
-    return `${json ? JSON.stringify(found) : describeStatus(found, paint)}\n`;
+    return json ? [JSON.stringify(found)] : described(found, describeStatus);
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
-    return json ? '' : `${paint('red', error.message)}\n${error.remedy ?? ''}\n`;
+    return json ? [] : described(error.line, (line, paint) => paint('red', line));
   }
 }
 
-export function describeStatus(found: Status, paint: Paint): string {
+/** Alerts and problems come first, so that no number of channels can push them off a screen. */
+export function describeStatus(found: Status, paint: Paint): string[] {
   return [
     head(found, paint),
+    alerts(found, paint),
     ...problems(found, paint),
     ...warnings(found, paint),
     ...link(found, paint),
@@ -55,7 +56,7 @@ export function describeStatus(found: Status, paint: Paint): string {
     ...reflex(found, paint),
     ...cameras(found),
     ...uploadsAndCommands(found, paint),
-  ].join('\n');
+  ];
 }
 
 function head({ thing, version, boot, uptime_ms: uptime, clock, last_run: last }: Status, paint: Paint): string {
@@ -142,15 +143,18 @@ function describeWear({
   return `${total}; per day ${mib(perDay)} and ${commitsPerDay} transactions${life}`;
 }
 
-function channels({ channels: all }: Status, paint: Paint): string[] {
-  const alerts = all.flatMap(({ name, alert, silent, unusable, class: rowClass }) => [
+function alerts({ channels: all }: Status, paint: Paint): string {
+  const raised = all.flatMap(({ name, alert, silent, unusable, class: rowClass }) => [
     ...(alert ? [name] : []),
     ...(silent ? [`${name}_silent`] : []),
     ...(unusable !== null && rowClass === 'alert' ? [`${name}_unusable`] : []),
   ]);
+  return `alerts   ${raised.length === 0 ? 'none' : paint('red', raised.join(', '))}`;
+}
+
+function channels({ channels: all }: Status, paint: Paint): string[] {
   const width = Math.max(0, ...all.map(({ name }) => name.length));
   return [
-    `alerts   ${alerts.length === 0 ? 'none' : paint('red', alerts.join(', '))}`,
     ...all.flatMap(({ name, value, age_ms: age, rate_hz: hz, messages, dropped: beyond, alert, occurrences, health, reason, reads }) => {
       const last = age === null ? 'no message yet' : `${ago(age)} ago`;
       const rate = hz === null ? '' : `, ${hz.toFixed(1)} Hz`;

@@ -1,17 +1,6 @@
-// Colours, a progress line and a full screen for terminals. Output is plain text in a pipe, on a dumb terminal (TERM=dumb), and, for
-// colours, if NO_COLOR is set (no-color.org).
-import type { WriteStream } from 'node:tty';
-import { endWithReader } from '../base/index.ts';
-
-const STYLES = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
-
-/** Adds colour codes to a text, or returns it unchanged if the output is plain. */
-export type Paint = (style: keyof typeof STYLES, text: string) => string;
-
-export function painter(stream: Pick<WriteStream, 'isTTY'> = process.stdout, env: NodeJS.ProcessEnv = process.env): Paint {
-  const isPlain = !stream.isTTY || (env.NO_COLOR ?? '') !== '' || env.TERM === 'dumb';
-  return isPlain ? (_, text) => text : (style, text) => `\x1b[${STYLES[style]}m${text}\x1b[0m`;
-}
+// A progress line and a full screen for terminals. In a pipe and on a dumb terminal (TERM=dumb) there is no progress, and the screens follow
+// one another.
+import { endWithReader, printNow, styledLines, visible } from '../base/index.ts';
 
 /** The progress line appears only after this delay: if the task is shorter, there would be no time to read it. */
 const AFTER_MS = 1_000;
@@ -22,7 +11,7 @@ export function progress(): { update(text: string): void; end(): void } {
   if (!stream.isTTY || process.env.TERM === 'dumb') return { update: () => {}, end: () => {} };
   let text = '';
   let isShown = false;
-  const write = () => stream.write(`\r\x1b[K${text.slice(0, Math.max(10, (stream.columns || 80) - 1))}`);
+  const write = () => stream.write(`\r\x1b[K${visible(text).slice(0, Math.max(10, (stream.columns || 80) - 1))}`);
   const timer = setTimeout(() => {
     isShown = true;
     write();
@@ -39,34 +28,38 @@ export function progress(): { update(text: string): void; end(): void } {
   };
 }
 
-const ALTERNATE = { on: '\x1b[?1049h\x1b[?25l', off: '\x1b[?25h\x1b[?1049l' } as const;
+/** Without a wrap at the margin, a line of wide characters cannot take two rows and scroll the first line away. */
+const ALTERNATE = { on: '\x1b[?1049h\x1b[?25l\x1b[?7l', off: '\x1b[?7h\x1b[?25h\x1b[?1049l' } as const;
 
 /**
- * Opens the terminal's alternate screen. Each text is drawn over the last one, because clearing the screen first would flicker. Lines
- * are cut to the terminal's width. `end` restores the previous screen. In a pipe, or if `isPlain` is set, texts are written one after
- * another instead.
+ * Opens the terminal's alternate screen. Each screen is drawn over the last one, because clearing it first would flicker. Lines are cut to
+ * the terminal's width, and the last row says how many there are below it. `end` restores the previous screen. In a pipe, or if `isPlain`
+ * is set, screens are written one after another instead. All lines must come from `described`.
  */
-export function fullScreen(isPlain: boolean): { show(text: string): void; end(): void } {
+export function fullScreen(isPlain: boolean): { show(lines: readonly string[]): void; end(): void } {
   const { stdout: stream } = process;
   endWithReader();
-  if (isPlain || !stream.isTTY) return { show: (text) => void stream.write(text), end: () => {} };
+  if (isPlain || !stream.isTTY) return { show: printNow, end: () => {} };
   const restore = () => void stream.write(ALTERNATE.off);
   process.once('exit', restore);
   stream.write(ALTERNATE.on);
   return {
-    show: (text) => {
+    show: (lines) => {
       const [rows, columns] = [stream.rows || 24, stream.columns || 80];
-      const lines = text
-        .trimEnd()
-        .split('\n')
-        .slice(0, rows - 1);
-      stream.write(`\x1b[H${lines.map((line) => `${cut(line, columns)}\x1b[K\n`).join('')}\x1b[J`);
+      const shown = fitting(styledLines(lines), rows - 1);
+      stream.write(`\x1b[H${shown.map((line) => `${cut(line, columns)}\x1b[K\n`).join('')}\x1b[J`);
     },
     end: () => {
       process.off('exit', restore);
       restore();
     },
   };
+}
+
+function fitting(lines: readonly string[], rows: number): readonly string[] {
+  return lines.length <= rows
+    ? lines
+    : [...lines.slice(0, rows - 1), `${lines.length - rows + 1} more lines, which need a higher terminal`];
 }
 
 /** Cuts a line to this many columns, but keeps all its colour codes, which take up no space. */

@@ -57,7 +57,7 @@ export function loadConfig(
   const parsed = configSchema.safeParse(merged);
   if (parsed.success) return loadedOf(parsed.data, sources, merged, off);
   const lines = [...off.map(({ text }) => text), ...parsed.error.issues.flatMap((issue) => explain(issue, sources, merged))];
-  throw new AgentError('CONFIG_INVALID', lines.join('\n'), { remedy: 'config/default.yaml explains every key' });
+  throw new AgentError('CONFIG_INVALID', lines, { remedy: 'config/default.yaml explains every key' });
 }
 
 export function loadedOf(config: Config, sources: readonly Source[], merged: Tree, off: readonly LeftOut[]): LoadedConfig {

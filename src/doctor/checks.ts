@@ -83,5 +83,5 @@ function configuration({ file, loaded, flag }: DoctorContext): Finding {
 }
 
 function invalid({ message, remedy }: AgentError, file: string | undefined): Finding {
-  return error(message, remedy ?? 'correct the file', `elderly-bot config check${configFlag(file)}`);
+  return error(message.replaceAll('\n', '; '), remedy ?? 'correct the file', `elderly-bot config check${configFlag(file)}`);
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Services } from '../base/index.ts';
+import { printNow, Services } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Robot, unitFor } from './unit.ts';
@@ -44,23 +44,23 @@ export function install({ config: given = DEFAULT_CONFIG, user: asked, root }: I
   for (const unit of UNITS) {
     const file = services.fileOf(unit, root);
     services.write(file, unitFor(readFileSync(join(ROOT, 'systemd', unit), 'utf8'), robot));
-    print(`wrote ${file}`);
+    printNow(`wrote ${file}`);
   }
   if (root !== undefined) return 0;
   // systemd creates state directories only below /var/lib; create any other one here.
   if (!stateDir.startsWith('/var/lib/')) services.run('install', '-d', '-m', '0700', '-o', user, stateDir);
-  for (const line of services.unreadable(user, reads)) print(line);
+  for (const line of services.unreadable(user, reads)) printNow(line);
   services.run('systemctl', 'daemon-reload');
   services.run('systemctl', 'enable', ...UNITS);
   services.run('systemctl', 'restart', ...UNITS);
-  print(`elderly-bot runs as ${user}; \`elderly-bot service status\` and \`elderly-bot status\` show its state`);
+  printNow(`elderly-bot runs as ${user}; \`elderly-bot service status\` and \`elderly-bot status\` show its state`);
   return 0;
 }
 
 /** Keeps the state directory, because it may contain alerts that have not reached the cloud. */
 export function uninstall(root: string | undefined): number {
   const isDone = services.uninstall(root);
-  print(
+  printNow(
     isDone
       ? 'uninstalled; the state directory is kept, with all rows and uploads that still wait for the cloud'
       : 'no service is installed',
@@ -75,8 +75,4 @@ export function status(): number {
 
 export function logs(follow: boolean, lines: number): number {
   return services.logs(follow, lines);
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

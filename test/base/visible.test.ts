@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { visible, visibleData, withEscapes, withoutHidden } from '../../src/base/index.ts';
+import { visible, visibleData, withoutHidden } from '../../src/base/index.ts';
 import { foreignText } from '../support/foreignText.ts';
 
 const HIDDEN = /(?!\uFE0F)[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
@@ -17,7 +17,7 @@ describe('text from others', () => {
     'a backspace over our text': ['\b\b\b\x7f', '\\u0008\\u0008\\u0008\\u007f'],
     'reversed text': ['a\u202egpj.exe\u2066b\u2069', 'a\\u202egpj.exe\\u2066b\\u2069'],
     'zero-width characters': ['fa\u200bll\u200d\u2060\ufeff', 'fa\\u200bll\\u200d\\u2060\\ufeff'],
-    'an invisible tag': ['a\u{e0041}', 'a\\u{e0041}'],
+    'an invisible tag': ['a\u{e0041}', 'a\\udb40\\udc41'],
     'half a surrogate pair': ['a\ud83d', 'a\\ud83d'],
     'fillers that look like blanks': ['a\u3164b\u115f', 'a\\u3164b\\u115f'],
     'a tower of marks': [`e${'\u0301'.repeat(6)}`, `e${'\u0301'.repeat(4)}\\u0301\\u0301`],
@@ -51,7 +51,7 @@ describe('text from others', () => {
   it('keeps its value in JSON without a hidden character', () => {
     fc.assert(
       fc.property(foreignText(), (text) => {
-        const json = withEscapes(JSON.stringify({ [text]: text }));
+        const json = withoutHidden(JSON.stringify({ [text]: text }));
         assert.ok(!HIDDEN.test(json));
         assert.deepEqual(JSON.parse(json), { [text]: text });
       }),

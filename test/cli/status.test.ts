@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT, Program, ROOT } from '../../scripts/lab/program.ts';
+import { painter } from '../../src/base/index.ts';
 import { describeStatus } from '../../src/cli/status.ts';
-import { painter } from '../../src/cli/terminal.ts';
 import { Rate } from '../../src/sensing/index.ts';
 import type { Status } from '../../src/status/index.ts';
 import { Bench } from '../support/bench.ts';
@@ -18,6 +18,8 @@ import { RosPeer, rosUnavailable } from '../support/ros.ts';
 
 const skip = rosUnavailable() || mosquittoUnavailable();
 const noTerminal = existsSync('/usr/bin/script') ? false : 'no script: apt-get install bsdutils';
+
+const textOf = (status: Status): string => describeStatus(status, painter({ isTTY: false }, {})).join('\n');
 
 describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
   let domain: RosDomain;
@@ -51,10 +53,9 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     const text = program.lines.map((line) => String(line.text)).join('\n');
     assert.match(
       text,
-      /^elderly-bot {2}version \S+, start 1, running \d+ s\nproblems none\nwarning {2}5 of 6 channels have had no message since startup: gas, fall, .* \(for details: elderly-bot doctor\)\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
+      /^elderly-bot {2}version \S+, start 1, running \d+ s\nalerts {3}fire\nproblems none\nwarning {2}5 of 6 channels have had no message since startup: gas, fall, .* \(for details: elderly-bot doctor\)\nlink {5}connected for \d+ s, localhost:\d+, MQTT 5\n/,
     );
     assert.match(text, /\noutbox {3}\d+ rows accepted, \d+ unconfirmed, the oldest for \d+ s \(held: /);
-    assert.match(text, /\nalerts {3}fire\n/);
     assert.match(text, /\nchannel {2}fire {9,}true {7}\d+ s ago, [0-9.]+ Hz, 1 messages {2}ALERT\n/);
     assert.match(text, /\nuploads {2}off/);
     assert.ok(!text.includes('\x1b'));
@@ -97,8 +98,8 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
       isAsked ||= seen.split('\x1b[H').length > 3;
     });
     await once(child, 'close');
-    assert.ok(seen.startsWith('\x1b[?1049h\x1b[?25l'), JSON.stringify(seen.slice(0, 40)));
-    assert.ok(seen.trimEnd().endsWith('\x1b[?25h\x1b[?1049l'), JSON.stringify(seen.slice(-40)));
+    assert.ok(seen.startsWith('\x1b[?1049h\x1b[?25l\x1b[?7l'), JSON.stringify(seen.slice(0, 40)));
+    assert.ok(seen.trimEnd().endsWith('\x1b[?7h\x1b[?25h\x1b[?1049l'), JSON.stringify(seen.slice(-40)));
     assert.ok(seen.includes('alerts   \x1b[31mfire'), 'the alert is red');
   });
 
@@ -117,7 +118,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
     const [channel] = status.channels;
     assert.ok(channel);
     const quietFor = (age: number, gap: number) => ({ ...channel, messages: 100, age_ms: age, longest_gap_ms: gap });
-    const text = (age: number, gap: number) => describeStatus({ ...status, channels: [quietFor(age, gap)] }, painter({ isTTY: false }, {}));
+    const text = (age: number, gap: number) => textOf({ ...status, channels: [quietFor(age, gap)] });
     assert.match(text(102_000, 600), /\nwarning {2}gas has been quiet for 102 s; its longest gap before was 1 s \(/);
     for (const [age, gap] of [
       [29_000, 600],
@@ -129,7 +130,7 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
   it('prints how often the event of an alert has happened, and expects no regular messages of an event channel', () => {
     const [channel] = status.channels;
     assert.ok(channel);
-    const text = (over: object) => describeStatus({ ...status, channels: [{ ...channel, ...over }] }, painter({ isTTY: false }, {}));
+    const text = (over: object) => textOf({ ...status, channels: [{ ...channel, ...over }] });
     assert.match(text({ alert: true, occurrences: 3 }), / {2}ALERT \(3 occurrences\) /);
     assert.match(text({ alert: true, occurrences: 1 }), / {2}ALERT {2}\(no node/);
     assert.ok(!text({ age_ms: null, occurrences: 0 }).includes('warning'));
@@ -144,21 +145,24 @@ describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
         oldest_unconfirmed_ms: 20_000,
         oldest_ms: { ...status.outbox.oldest_ms, event: 172_800_000 },
       };
-      return describeStatus({ ...status, outbox }, painter({ isTTY: false }, {}));
+      return textOf({ ...status, outbox });
     };
     assert.match(text(258), / 258 unconfirmed, the oldest for 2 days \(held/);
     assert.match(text(0), / 0 unconfirmed \(held/);
   });
 
-  it('prints problems first, and uses colour only on a terminal that supports and allows it', () => {
+  it('prints problems after the alerts, and uses colour only on a terminal that supports and allows it', () => {
     const broken: Status = {
       ...status,
       problems: [{ code: 'mqtt_ended', severity: 'warning', subject: '', text: 'it ended', remedy: 'nothing', since_ms: 5_000 }],
     };
     const plain = [painter({ isTTY: false }, {}), painter({ isTTY: true }, { NO_COLOR: '1' }), painter({ isTTY: true }, { TERM: 'dumb' })];
-    for (const paint of plain)
-      assert.match(describeStatus(broken, paint).split('\n')[1] ?? '', /^problem {2}warning mqtt_ended for 5 s: it ended$/);
-    assert.ok(describeStatus(broken, painter({ isTTY: true }, {})).includes('\x1b[33mproblem  warning mqtt_ended\x1b[0m for 5 s'));
+    for (const paint of plain) assert.match(describeStatus(broken, paint)[2] ?? '', /^problem {2}warning mqtt_ended for 5 s: it ended$/);
+    assert.ok(
+      describeStatus(broken, painter({ isTTY: true }, {}))
+        .join('\n')
+        .includes('\x1b[33mproblem  warning mqtt_ended\x1b[0m for 5 s'),
+    );
   });
 });
 

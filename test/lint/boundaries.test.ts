@@ -36,6 +36,8 @@ const restricted = (what: string, file: string, code: string, message: RegExp): 
   rule: 'noRestrictedImports',
 });
 
+const output = (what: string, file: string, code: string): Planted => ({ what, file, code, rule: 'plugin', message: /Write by print/ });
+
 const PLANTED: readonly Planted[] = [
   { what: 'any', rule: 'noExplicitAny', file: 'src/clock/any.ts', code: 'export const x: any = 1;\n' },
   {
@@ -56,6 +58,10 @@ const PLANTED: readonly Planted[] = [
     file: 'src/clock/bang.ts',
     code: 'export const f = (x: string[]): string => x[0]!;\n',
   },
+  ...['process.stdout.write', 'process.stderr.write'].map((write, i) => output(write, `src/cli/write${i}.ts`, `${write}('x');\n`)),
+  output('a stream of the process that is taken out', 'src/cli/taken.ts', 'const { stderr } = process;\n\nexport const out = stderr;\n'),
+  output('a stream under another name', 'cloud/src/cli/named.ts', 'const { stdout: out } = process;\n\nexport const x = out;\n'),
+  { what: 'the file that writes', file: 'src/base/output.ts', code: "export const f = (): boolean => process.stdout.write('x');\n" },
   { what: 'a thrown string', rule: 'useThrowOnlyError', file: 'src/clock/throws.ts', code: "export const f = () => {\n  throw 'x';\n};\n" },
   {
     what: 'an import cycle',
@@ -204,7 +210,8 @@ describe('the linter', () => {
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-lint-'));
-    for (const name of ['biome.json', 'biome.boundaries.json']) cpSync(join(ROOT, name), join(folder, name));
+    for (const name of ['biome.json', 'biome.boundaries.json', 'scripts/boundaries/output.grit'])
+      cpSync(join(ROOT, name), join(folder, name));
     const write = (file: string, code: string): void => {
       mkdirSync(dirname(join(folder, file)), { recursive: true });
       writeFileSync(join(folder, file), code);

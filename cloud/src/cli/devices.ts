@@ -2,7 +2,7 @@
 // key never leaves the robot.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { print } from '../../../src/base/index.ts';
+import { present, print } from '../../../src/base/index.ts';
 import { addCertificate, revokeCertificate } from '../auth/index.ts';
 import { Refusal, readFailure, SettingsError } from '../errors/index.ts';
 import { onDatabase } from './database.ts';
@@ -54,7 +54,7 @@ export function listDevices(thing: string | undefined, json: boolean): Promise<n
       good_until: new Date(new X509Certificate(certificate).validTo),
     }));
     const none = `no certificates${thing === undefined ? '' : ` of ${thing}`} yet: elderly-bot-cloud device add ${thing ?? 'THING'} CERT`;
-    await print(json ? JSON.stringify(listed) : listed.map(lineOf).join('\n') || none);
+    await present(listed, json, (found) => (found.length === 0 ? none : found.map(lineOf)));
     return 0;
   });
 }

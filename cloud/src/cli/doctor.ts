@@ -1,5 +1,5 @@
 // The command `doctor`: finds the faults of this cloud and prints their remedies. It changes nothing and receives no messages from robots.
-import { exitCodeOf, print } from '../../../src/base/index.ts';
+import { exitCodeOf, present } from '../../../src/base/index.ts';
 import {
   type Check,
   checkBroker,
@@ -23,7 +23,7 @@ export async function doctor(json: boolean): Promise<number> {
   const environment = readEnvironment(process.env, '.env');
   exportToSdk(environment);
   const findings = await findingsOf(checksOf(environment));
-  await print(json ? JSON.stringify({ checks: findings }) : findings.map(lineOf).join('\n'));
+  await present({ checks: findings }, json, ({ checks }) => checks.map(lineOf));
   return exitCodeOf(findings);
 }
 

@@ -9,7 +9,7 @@ import { settingsFrom } from '../settings/index.ts';
 const SETTINGS = { AWS_IOT_ENDPOINT: 'mqtt://localhost', SECRET_KEY: 'not a secret, because it signs no token', S3_BUCKET: 'none' };
 
 export async function printOpenApi(): Promise<number> {
-  await print(JSON.stringify(await openApi(), null, 2));
+  await print(JSON.stringify(await openApi(), null, 2).split('\n'));
   return 0;
 }
 

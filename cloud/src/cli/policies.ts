@@ -14,7 +14,7 @@ export async function printPolicy(
   const fault = patternProblem(options.prefix);
   if (fault) throw new SettingsError([`--prefix ${options.prefix}: ${fault}`]);
   if (kind === 'mosquitto') {
-    await print(mosquittoAcl(options).trimEnd());
+    await print(mosquittoAcl(options).trimEnd().split('\n'));
     return 0;
   }
   const policy = kind === 'robot' ? robotPolicy(options) : cloudPolicy(options);
@@ -22,6 +22,6 @@ export async function printPolicy(
   if (size > MAX_POLICY_CHARACTERS) {
     throw new SettingsError([`this policy has ${size} characters, AWS IoT allows ${MAX_POLICY_CHARACTERS}; choose a shorter --prefix`]);
   }
-  await print(JSON.stringify(policy, null, 2));
+  await print(JSON.stringify(policy, null, 2).split('\n'));
   return 0;
 }

@@ -29,7 +29,7 @@ export async function importFiles(file: string | undefined, paths: readonly stri
       ...findings.map(describeFinding),
       'next: elderly-bot certs verify --online; a running agent takes it by itself within about ten seconds',
     ];
-    await print(json ? JSON.stringify({ slot, files: chosen.files, findings }) : lines.join('\n'));
+    await print(json ? JSON.stringify({ slot, files: chosen.files, findings }) : lines);
     warnOwnPaths(robot);
     return 0;
   });

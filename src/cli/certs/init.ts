@@ -32,7 +32,7 @@ export async function init({ file, kind, out, isForced, json }: InitOptions): Pr
     'then: elderly-bot certs import CERTIFICATE',
   ];
   if (json) await print(JSON.stringify({ slot: spare, csr, request, new_key: isNew }));
-  else await print(out === '-' ? request.trimEnd() : lines.join('\n'));
+  else await print(out === '-' ? request.trimEnd().split('\n') : lines);
   return 0;
 }
 

@@ -5,6 +5,7 @@ import { provisionAsThing, provisionByClaim, refuseOwnPaths } from '../../agent/
 import { print } from '../../base/index.ts';
 import { clearProvisioning, isProvisioning, readCredentials, slotPaths } from '../../identity/index.ts';
 import { askRotate, type Rotated } from '../../status/index.ts';
+import { remark } from '../shared.ts';
 import { askIfRunning, loadRobot, type Robot, withCertsLock, withoutAgent } from './robot.ts';
 
 interface ProvisionOptions {
@@ -43,9 +44,9 @@ export async function rotate(file: string | undefined, timeoutS: number, json: b
   const { config } = robot;
   refuseOwnPaths(config);
   const rotated = (await askIfRunning(askRotate(config.state_dir))) ?? (await rotateHere(robot, timeoutS));
-  const text = `${config.thing} has a new certificate that works, ${rotated.certificate_id}, in slot ${rotated.slot}; the old key was deleted
-the old certificate stays valid in IoT Core until you deactivate it there`;
-  await print(json ? JSON.stringify(rotated) : text);
+  const text = `${config.thing} has a new certificate that works, ${rotated.certificate_id}, in slot ${rotated.slot}; the old key was deleted`;
+  const next = 'the old certificate stays valid in IoT Core until you deactivate it there';
+  await print(json ? JSON.stringify(rotated) : [text, next]);
   return 0;
 }
 
@@ -57,6 +58,6 @@ function rotateHere(robot: Robot, timeoutS: number): Promise<Rotated> {
 }
 
 function partsOf({ config, slots, clock }: Robot, timeoutS: number): Parameters<typeof provisionByClaim>[0] {
-  const report = (step: string) => void process.stderr.write(`elderly-bot: ${step}\n`);
+  const report = (step: string) => remark(step);
   return { config, slots, clock, timeoutMs: timeoutS * 1_000, report };
 }

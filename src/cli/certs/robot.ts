@@ -5,7 +5,7 @@ import { type Config, endpointOf, loadConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost, Slots } from '../../identity/index.ts';
 import { lastKnownWallMs, lockStateDir } from '../../state/index.ts';
-import { loadSalvaged } from '../shared.ts';
+import { loadSalvaged, remark } from '../shared.ts';
 
 export interface Robot {
   readonly config: Config;
@@ -42,9 +42,7 @@ export function hasOwnPaths({ config }: Robot): boolean {
 
 export function warnOwnPaths(robot: Robot): void {
   if (!hasOwnPaths(robot)) return;
-  process.stderr.write(
-    'elderly-bot: mqtt.cert_file is set, so the agent continues to use that file; remove it and mqtt.private_key to use the new identity\n',
-  );
+  remark('mqtt.cert_file is set, so the agent continues to use that file; remove it and mqtt.private_key to use the new identity');
 }
 
 /**

@@ -1,6 +1,6 @@
 // `elderly-bot certs show`: lists the identities of this robot. It must never print a private key.
 import { readFileSync } from 'node:fs';
-import { print } from '../../base/index.ts';
+import { present } from '../../base/index.ts';
 import { AgentError } from '../../errors.ts';
 import {
   type CredentialPaths,
@@ -32,7 +32,7 @@ export async function show(file: string | undefined, json: boolean): Promise<num
   const identities = identitiesOf(robot);
   const { config, clock } = robot;
   const output = { thing: config.thing, clock_trusted: clock.trusted(), identities };
-  await print(json ? JSON.stringify(output) : identities.map(describe).join('\n'));
+  await present(output, json, ({ identities: found }) => found.flatMap(describe));
   return 0;
 }
 
@@ -91,11 +91,11 @@ function textOf(file: string): string {
   }
 }
 
-function describe(shown: ShownIdentity): string {
+function describe(shown: ShownIdentity): string[] {
   const { use, slot, state, cert_file: file, fault } = shown;
   const place = use === 'paths' ? `${file}, as configured` : `slot ${slot}, ${use === 'current' ? 'in use' : 'spare'}`;
   const faults = fault === null ? [] : [`  fault           ${fault}`];
-  if (shown.valid_to === null) return [`${place}: ${fault === null ? STATES[state] : 'no readable certificate'}`, ...faults].join('\n');
+  if (shown.valid_to === null) return [`${place}: ${fault === null ? STATES[state] : 'no readable certificate'}`, ...faults];
   return [
     `${place}: ${STATES[state]}`,
     ...faults,
@@ -107,5 +107,5 @@ function describe(shown: ShownIdentity): string {
     `  certificate id  ${shown.certificate_id}`,
     `  file            ${file}`,
     `  root CA         ${shown.root_ca}`,
-  ].join('\n');
+  ];
 }

@@ -40,9 +40,7 @@ export async function verify(file: string | undefined, onlineMs: number | undefi
   });
   if (online) lines.push(checkLine('online', online.ok), describeOnline(online));
   else if (onlineMs !== undefined) lines.push('online not tried: these files allow no connection');
-  await print(
-    json ? JSON.stringify({ ok, cert_file: paths.certFile, root_ca: paths.rootCa, findings, online: online ?? null }) : lines.join('\n'),
-  );
+  await print(json ? JSON.stringify({ ok, cert_file: paths.certFile, root_ca: paths.rootCa, findings, online: online ?? null }) : lines);
   return ok ? 0 : 1;
 }
 

@@ -1,5 +1,5 @@
 // `elderly-bot topics echo`: prints the messages of a topic, also a latched one.
-import { endWithReader } from '../../base/index.ts';
+import { printNow } from '../../base/index.ts';
 import { fieldPath } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { RosMessage } from '../../ros/index.ts';
@@ -27,7 +27,6 @@ export function echo(options: EchoOptions): Promise<number> {
   const forMs = options.for === undefined ? undefined : durationOf('--for', options.for);
   const read = field === undefined ? (message: RosMessage) => message : readerOf(field);
   const limits = full ? FULL : SHORT;
-  endWithReader();
   return observe(options, async (observer) => {
     let shown = 0;
     const enough = new AbortController();
@@ -40,7 +39,7 @@ export function echo(options: EchoOptions): Promise<number> {
       },
       onMessage: (message) => {
         const value = read(message) ?? null;
-        process.stdout.write(json ? `${JSON.stringify(jsonValue(value, limits))}\n` : `${yamlLines(value, limits).join('\n')}\n---\n`);
+        printNow(json ? JSON.stringify(jsonValue(value, limits)) : [...yamlLines(value, limits), '---']);
         shown += 1;
         if (shown === count) enough.abort();
       },

@@ -1,5 +1,5 @@
 // `elderly-bot topics hz`: measures the rate of a topic, the gaps between its messages, and its bandwidth.
-import { counted, endWithReader, every } from '../../base/index.ts';
+import { counted, every, printNow } from '../../base/index.ts';
 import { durationOf } from '../shared.ts';
 import { follow } from './follow.ts';
 import { observe, type TopicOptions } from './graph.ts';
@@ -16,12 +16,11 @@ const SHOW_EVERY_MS = 1_000;
 /** @returns the exit code: 0; 1 if no message arrived within `for`; 130 if Ctrl-C came before the end of `for`. */
 export function hz(options: HzOptions): Promise<number> {
   const forMs = options.for === undefined ? undefined : durationOf('--for', options.for);
-  endWithReader();
   return observe(options, async (observer) => {
     const meter = new RateMeter();
     const show = () => {
       const measured = meter.measured(performance.now());
-      process.stdout.write(`${options.json ? JSON.stringify(measured) : describe(measured)}\n`);
+      printNow(options.json ? JSON.stringify(measured) : describe(measured));
       return measured.messages;
     };
     const ticker = forMs === undefined ? every(SHOW_EVERY_MS, show) : undefined;

@@ -1,6 +1,6 @@
 // `elderly-bot topics list`, also without `list`: lists the robot's published topics with their rates and QoS, and the channels and cameras
 // that use them.
-import { wait } from '../../base/index.ts';
+import { described, wait } from '../../base/index.ts';
 import { type Config, isOwnNode, loadConfig, type Remap } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import {
@@ -50,7 +50,7 @@ export async function list(file: string | undefined, options: { json: boolean; w
       const observed = await measure(ros, config, signal);
       // The rates of an interrupted measurement are wrong. Do not show them.
       if (signal.aborted) return watch ? 0 : 1;
-      screen.show(`${json ? JSON.stringify(observed) : describe(observed, config)}\n`);
+      screen.show(json ? [JSON.stringify(observed)] : described(observed, (found) => describe(found, config)));
       if (!watch) return observed.length > 0 ? 0 : 1;
     }
   } finally {
@@ -93,10 +93,12 @@ function counterOf(ros: RosNode, topic: string): RosSubscription | string {
   }
 }
 
-function describe(observed: readonly ObservedTopic[], config: Config): string {
+function describe(observed: readonly ObservedTopic[], config: Config): string[] {
   if (observed.length === 0) {
     const domain = resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID);
-    return `no topic is published in ${domainText(domain)}: check that the robot’s software runs, that ROS_DOMAIN_ID and ROS_DISCOVERY_SERVER are the same, and that ROS_AUTOMATIC_DISCOVERY_RANGE permits discovery; elderly-bot doctor finds out more`;
+    return [
+      `no topic is published in ${domainText(domain)}: check that the robot’s software runs, that ROS_DOMAIN_ID and ROS_DISCOVERY_SERVER are the same, and that ROS_AUTOMATIC_DISCOVERY_RANGE permits discovery; elderly-bot doctor finds out more`,
+    ];
   }
   const width = Math.max(...observed.map(({ topic }) => topic.length));
   const lines = observed.map(({ topic, types, publishers, rate, reason, channels, cameras }) => {
@@ -105,7 +107,7 @@ function describe(observed: readonly ObservedTopic[], config: Config): string {
     const users = [...channels, ...cameras.map((name) => `camera ${name}`)].join(', ');
     return `${topic.padEnd(width)}  ${rate === null ? `     (${reason})` : `${rate.toFixed(1).padStart(7)} Hz`}  ${types.join(' or ')}  by ${nodes} (${qos})${users && `  -> ${users}`}`;
   });
-  return [...lines, ...unpublished(observed, config)].join('\n');
+  return [...lines, ...unpublished(observed, config)];
 }
 
 /** @returns a line for each channel and camera whose topic is unpublished, if another topic was probably meant. */

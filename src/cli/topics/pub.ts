@@ -1,7 +1,7 @@
 // `elderly-bot topics pub`: publishes a message that a person at the robot types. It refuses topics that move the robot, unless forced: the
 // guard does not watch this command.
 import { once } from 'node:events';
-import { counted, wait } from '../../base/index.ts';
+import { counted, print, wait } from '../../base/index.ts';
 import { type Config, isVelocity, moverOf, parseMessage } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { checkMessage, fullName, type QosProfile, type RosMessage, type RosPublisher } from '../../ros/index.ts';
@@ -64,7 +64,7 @@ async function publish(observer: Observer, { type, fields, once: isOnce, rate, l
   // A robot may keep its last velocity until it receives another one.
   if (isVelocity(type)) publisher.publish({});
   const zero = isVelocity(type) ? ', then zero velocity,' : '';
-  process.stdout.write(`published ${counted(count, 'message')}${zero} on ${topic} for ${counted(publisher.subscribers, 'subscription')}\n`);
+  await print(`published ${counted(count, 'message')}${zero} on ${topic} for ${counted(publisher.subscribers, 'subscription')}`);
   await deliver(publisher, signal);
   return signal.aborted && forMs !== undefined ? 130 : 0;
 }

@@ -1,9 +1,10 @@
 // `elderly-bot topics show`: shows a topic's type, its publishers and subscriptions with their QoS, the configured entries that use it, and
 // the fields of its type. For a message type it shows only the fields.
-import { print, wait } from '../../base/index.ts';
+import { present, print, wait } from '../../base/index.ts';
 import { type Config, publicationsOf } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type EndpointInfo, fullName, isCompatible } from '../../ros/index.ts';
+import { remark } from '../shared.ts';
 import { discovered, type Observer, observe, similarTopic, type TopicOptions, usersOf } from './graph.ts';
 import { definitionLines, requireType, type ShownField, shownFields } from './types.ts';
 
@@ -48,7 +49,7 @@ export async function show(options: TopicOptions & { readonly json: boolean }): 
   if (TYPE_NAME.test(name)) {
     const struct = requireType(name);
     const fields = shownFields(struct);
-    await print(json ? JSON.stringify({ type: struct.name, fields }) : [struct.name, ...definitionLines(fields, '  ')].join('\n'));
+    await print(json ? JSON.stringify({ type: struct.name, fields }) : [struct.name, ...definitionLines(fields, '  ')]);
     return 0;
   }
   return observe(options, async (observer) => {
@@ -59,10 +60,10 @@ export async function show(options: TopicOptions & { readonly json: boolean }): 
     if (signal.aborted) return 130;
     const shown = shownTopic(observer);
     if (shown.types.length === 0) {
-      process.stderr.write(`elderly-bot: no node publishes or subscribes to ${topic}${similarTopic(observer)}\n`);
+      remark(`no node publishes or subscribes to ${topic}${similarTopic(observer)}`);
       return 1;
     }
-    await print(json ? JSON.stringify(shown) : describe(shown));
+    await present(shown, json, describe);
     return 0;
   });
 }
@@ -112,7 +113,7 @@ function shownType(type: string): ShownType {
   }
 }
 
-function describe({ topic, types, publishers, subscriptions, channels, cameras, commands }: ShownTopic): string {
+function describe({ topic, types, publishers, subscriptions, channels, cameras, commands }: ShownTopic): string[] {
   const isMixed = types.length > 1;
   const endpoint = ({ node, type, reliability, durability }: ShownEndpoint) =>
     `  ${node} (${reliability}, ${durability}${isMixed ? `, ${type}` : ''})`;
@@ -128,7 +129,7 @@ function describe({ topic, types, publishers, subscriptions, channels, cameras, 
     ),
     ...users,
     ...types.flatMap(({ type, fields, reason }) => [`type: ${type}`, ...(fields ? definitionLines(fields, '  ') : [`  ${reason}`])]),
-  ].join('\n');
+  ];
 }
 
 function section(title: string, lines: readonly string[]): string[] {
