@@ -70,6 +70,21 @@ onEachDatabase('receipts', (db, another) => {
     await cloud.stop();
   });
 
+  test('the second delivery of an alert gets a receipt within a second too', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const alert = telemetry({ thing, accepted: 1 }, [[1, 1, 'fall', true, { alert: 'raised' }]], { kind: 'alert' });
+    await cloud.send(TELEMETRY, alert);
+    await cloud.receipt((sent) => sent.thing === thing);
+    const count = cloud.receipts.length;
+    const startedMs = performance.now();
+    await cloud.send(TELEMETRY, alert);
+    const { through } = await cloud.receipt((sent) => sent.thing === thing, count);
+    assert.ok(performance.now() - startedMs < 1_000);
+    assert.equal(through, 1);
+    await cloud.stop();
+  });
+
   test('a coverage with more than 200 ranges is split into pages', async () => {
     const thing = newThing();
     const cloud = new Instance(db());

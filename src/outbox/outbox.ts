@@ -1,16 +1,14 @@
 // The queue through which all data leaves the robot. See README.md in this directory for its guarantees.
 import { crashPoint } from '../base/index.ts';
-import { count, type Ranges, type ReadingExtra, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
+import { type ReadingExtra, type Receipt, rangesOf } from '../wire/index.ts';
 import { type AlertRow, alertRowsAfter, isDelivered, type RowName, waitingAlerts } from './alertRows.ts';
 import type { Claim, ClaimLimits } from './claims.ts';
-import { declarations, evict } from './eviction.ts';
+import { evict } from './eviction.ts';
 import type { WaitingRow } from './intake.ts';
 import type { RowCounts } from './metrics.ts';
 import type { LatestValues, Parts } from './parts.ts';
-import { type ReceiptEffect, receiptEffect } from './receiptEffect.ts';
+import { type ReceiptOutcome, Receiving } from './receiving.ts';
 import { classNumber, isDeclaration, type NewRow, type RowClass } from './rows.ts';
-import { unlessFull } from './space.ts';
-import type { OutboxRecord } from './store.ts';
 import type { Writer } from './writer.ts';
 
 /**
@@ -22,16 +20,16 @@ const REMOVE_ACKNOWLEDGED_AFTER_MS = 24 * 3_600_000;
 /** How long delivered alerts stay readable on the robot, in running time. A channel's latest alert is kept for as long as it is raised. */
 const KEEP_ALERTS_MS = 7 * 24 * 3_600_000;
 
-type ReceiptOutcome = 'applied' | 'unknown_outbox' | 'beyond_accepted';
-
 export class Outbox {
   readonly #parts: Parts;
   readonly #writer: Writer;
+  readonly #receiving: Receiving;
   #isCurrent: (channel: string) => boolean = () => true;
 
   constructor(parts: Parts, writer: Writer) {
     this.#parts = parts;
     this.#writer = writer;
+    this.#receiving = new Receiving(parts, writer);
   }
 
   /** The id of the open outbox. */
@@ -70,19 +68,25 @@ export class Outbox {
    * @returns undefined if there is no free row, or if the database cannot be read. Such an error is reported through `onTrouble`.
    */
   claim(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
+    const claim = this.#next(rowClass, limits);
+    if (claim) this.#receiving.sent(claim);
+    return claim;
+  }
+
+  /** Whether the class has a row to send: one that is neither in flight nor acknowledged. */
+  hasFree(rowClass: RowClass): boolean {
+    const claim = this.#next(rowClass, { maxRows: 1, maxBytes: 1 });
+    if (claim) this.failed(claim);
+    return claim !== undefined;
+  }
+
+  #next(rowClass: RowClass, limits: ClaimLimits): Claim | undefined {
     try {
       return this.#parts.ledger.claims.next(rowClass, limits);
     } catch (error) {
       this.#writer.failed(error);
       return undefined;
     }
-  }
-
-  /** Whether the class has a row to send: one that is neither in flight nor acknowledged. */
-  hasFree(rowClass: RowClass): boolean {
-    const claim = this.claim(rowClass, { maxRows: 1, maxBytes: 1 });
-    if (claim) this.failed(claim);
-    return claim !== undefined;
   }
 
   isInFlight(rowClass: RowClass): boolean {
@@ -100,6 +104,7 @@ export class Outbox {
       );
     }
     this.#writer.acknowledged();
+    this.#receiving.acknowledged(claim);
   }
 
   /** Frees a claim's rows, because they were not acknowledged. */
@@ -122,47 +127,12 @@ export class Outbox {
 
   /** Applies one page of a receipt, durably and atomically. @throws SQLite's error */
   receive(receipt: Receipt): ReceiptOutcome {
-    const { store, ledger, lifetime, commits } = this.#parts;
-    const record = ledger.outboxes.byId(receipt.outbox);
-    if (!record) return 'unknown_outbox';
-    try {
-      // Apply the receipt even if the waiting rows cannot be committed: if the file is full of alerts, only a receipt makes space in it.
-      unlessFull(() => this.#writer.flush());
-      const state = { ...record, isOpen: record === ledger.outboxes.open };
-      const effect = receiptEffect(state, receipt, lifetime, ledger.publications.ofOutbox(record.ordinal), store.declaredRows(record.id));
-      if (!effect) return 'beyond_accepted';
-      crashPoint('receipt_read');
-      const declared = this.#apply(record, receipt, effect);
-      if (declared.length > 0) commits.added(declared);
-      else if (effect.resend.length > 0) commits.wake();
-      return 'applied';
-    } catch (error) {
-      this.#writer.failed(error);
-      throw error;
-    }
+    return this.#receiving.receive(receipt);
   }
 
-  /** Applies the effect of a receipt. @returns the declarations that were committed with it. */
-  #apply(record: OutboxRecord, receipt: Receipt, effect: ReceiptEffect): WaitingRow[] {
-    const { store, ledger, space, counters, clock, lifetime, ranMs } = this.#parts;
-    lifetime.sawReceipt(clock.mono());
-    const exhausted = effect.exhausted.reduce((all: Ranges, publication) => union(all, ledger.rowsOf(publication)), []);
-    const poison = subtract(exhausted, effect.covered);
-    const declared = [
-      ...declarations(this.#parts, record, poison, 'poison'),
-      ...declarations(this.#parts, record, effect.undeclared, 'released'),
-    ];
-    const alerts = store.alerts(record.ordinal, effect.delivered).map(({ at }) => at);
-    const confirmed = subtract(effect.delivered, record.gone);
-    // Keeping delivered alerts readable takes space. If the disk is full, delete them together with the other rows.
-    if (!unlessFull(() => ledger.applyReceipt(record, effect, poison, declared, ranMs())))
-      space.withPages('bookkeeping', () => ledger.applyReceipt(record, effect, poison, declared, undefined));
-    counters.confirmed += count(confirmed);
-    counters.evictedBy.poison += count(poison);
-    counters.evictedBy.released += count(effect.undeclared);
-    counters.alertsReached('receipt', alerts);
-    ledger.outboxes.received(record, receipt, lifetime.boot);
-    return declared;
+  /** How many held alerts a receipt has covered that the broker has not acknowledged since. They are sent again. */
+  get doubted(): number {
+    return this.#receiving.doubted;
   }
 
   /** The highest row number of the open outbox. */

@@ -1,6 +1,6 @@
 // Keeps the ranges of rows that are in flight or acknowledged in memory, so that the next free row is found without scanning the rows
 // before it. Performs no I/O: the ledger saves the publications and restores them at startup.
-import { type Range, type Ranges, subtract } from '../wire/index.ts';
+import { normalize, type Range, type Ranges, subtract } from '../wire/index.ts';
 
 export interface Publication {
   readonly class: number;
@@ -55,6 +55,11 @@ export class Publications {
   isInFlight(rowClass: number): boolean {
     for (const key of this.#inFlight.keys()) if (key.startsWith(`${rowClass}/`)) return true;
     return false;
+  }
+
+  /** Returns the rows in flight. Their ranges may also contain numbers of other classes. */
+  inFlight(rowClass: number, outbox: number): Ranges {
+    return normalize(this.#inFlight.get(keyOf(rowClass, outbox)) ?? []);
   }
 
   /** Records that the broker acknowledged a range of rows. */

@@ -1,7 +1,8 @@
 // Computes a receipt's effect on an outbox: which rows are delivered, which to send again and which to declare. Has no side effects. The
 // rules are in docs/reference/protocol.md, Receipts; the model in test/model shows that each of them is necessary.
-import { coveredBy, intersect, type Mark, type Ranges, type Receipt, subtract, union } from '../wire/index.ts';
+import { coveredBy, intersect, type Mark, normalize, type Ranges, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
 import type { Publication } from './publications.ts';
+import { classNumber } from './rows.ts';
 import type { OutboxRecord } from './store.ts';
 
 /** If a row was acknowledged more than this long before the receipt's mark, the cloud's database should have it by then. */
@@ -34,12 +35,13 @@ interface Start {
 }
 
 /**
+ * @param outbox `doubtful` has the rows that the receipt must not release, see {@link unacknowledged}.
  * @param publications this outbox's publications.
  * @param declared rows named by declarations that the file still holds.
  * @returns undefined if the receipt names row numbers that the open outbox has not assigned.
  */
 export function receiptEffect(
-  outbox: OutboxRecord & { readonly isOpen: boolean },
+  outbox: OutboxRecord & { readonly isOpen: boolean; readonly doubtful: Ranges },
   receipt: Receipt,
   start: Start,
   publications: readonly Publication[],
@@ -49,19 +51,30 @@ export function receiptEffect(
   const highest = Math.max(receipt.accepted, claimed.at(-1)?.[1] ?? 0);
   if (outbox.isOpen && highest > outbox.accepted) return undefined;
   const accepted = Math.max(outbox.accepted, highest);
-  const covered = union(outbox.covered, claimed);
+  const released = subtract(claimed, outbox.doubtful);
+  const covered = union(outbox.covered, released);
   const vanished: Ranges = accepted > outbox.accepted ? [[outbox.accepted + 1, accepted]] : [];
-  const uncovered = subtract(spanOf(receipt, accepted), covered);
+  const uncovered = subtract(spanOf(receipt, accepted), union(covered, outbox.doubtful));
   const overdue = publications.filter((publication) => touches(publication, uncovered) && isOverdue(publication, receipt.mark, start));
   return {
     accepted,
     covered,
-    delivered: subtract(claimed, outbox.covered),
+    delivered: subtract(released, outbox.covered),
     resend: overdue.filter((publication) => publication.tries < MAX_TRIES),
     exhausted: overdue.filter((publication) => publication.tries >= MAX_TRIES),
     vanished,
     undeclared: subtract(intersect(uncovered, union(outbox.gone, vanished)), declared),
   };
+}
+
+/**
+ * Returns the alerts that the broker has never acknowledged. An honest receipt may cover them: their PUBACK was lost or is on its way, the
+ * robot crashed before it had stored it, or the file is a restored backup. They are sent once more, and the receipt after that covers them.
+ * @param alerts numbers of held alerts. @param publications their outbox's publications.
+ */
+export function unacknowledged(alerts: readonly number[], publications: readonly Publication[]): Ranges {
+  const acknowledged = publications.filter((publication) => publication.class === classNumber('alert'));
+  return subtract(rangesOf(alerts), normalize(acknowledged.map(({ first, last }) => [first, last])));
 }
 
 /** Returns the range of row numbers that this page of the receipt describes. */

@@ -218,4 +218,10 @@ export const LINK_PROBLEMS = {
     title: 'A receipt confirms rows that were never sent',
     remedy: 'find out who else may publish on this robot’s receipts topic',
   },
+  receipt_doubtful: {
+    severity: 'error',
+    title: 'A receipt confirms alerts that the broker never acknowledged, so the agent keeps them and sends them again',
+    remedy: 'nothing if it ends by itself, the acknowledgement was lost; else find out who else may publish on this robot’s receipts topic',
+    shownAfterMs: 60_000,
+  },
 } as const satisfies Record<string, ProblemEntry>;

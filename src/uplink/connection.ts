@@ -7,6 +7,7 @@ import type { TestStep } from './credentialTest.ts';
 import { Gate } from './gate.ts';
 import { type Budget, Quota } from './limits.ts';
 import { NO_TRAFFIC, type TrafficState } from './losses/traffic.ts';
+import { doubtText } from './messages.ts';
 import type { UplinkOptions } from './options.ts';
 import type { PresencePublisher } from './presence.ts';
 import { Pump, type PumpOptions } from './pump.ts';
@@ -94,6 +95,10 @@ export class Connection {
       intervalMs: () => budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),
       onSent: (bytes) => budget.spend(bytes),
+      onAck: (latencyMs, rows) => {
+        problems.set('receipt_doubtful', doubtText(parts.outbox.doubted));
+        parts.onAck(latencyMs, rows);
+      },
       onValuesLeftOut: () => {
         const text = `the broker accepts packets of at most ${parts.limits.maxPacketBytes} bytes, so messages leave out the latest values`;
         problems.raise('broker_packet_limit', text, 'values');

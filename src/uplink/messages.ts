@@ -68,7 +68,8 @@ export function applyReceipt(payload: Buffer, { thing, outbox, problems, log, li
   }
   try {
     const outcome = outbox.receive(parsed.data);
-    if (outcome === 'applied') {
+    problems.set('receipt_doubtful', doubtText(outbox.doubted));
+    if (outcome === 'applied' || outcome === 'unacknowledged') {
       problems.clear('receipt_invalid');
       const { mark, sent_at: cloudMs } = parsed.data;
       // A mark of an earlier run says nothing about this run's monotonic time.
@@ -77,4 +78,10 @@ export function applyReceipt(payload: Buffer, { thing, outbox, problems, log, li
   } catch (error) {
     log.error({ event: 'receipt_failed', err: error }, 'a receipt could not be applied; the rows stay until the next receipt');
   }
+}
+
+/** @returns the text of the problem `receipt_doubtful`; undefined if it has ended. @param alerts the number of such alerts. */
+export function doubtText(alerts: number): string | undefined {
+  if (alerts === 0) return undefined;
+  return `a receipt confirms ${alerts} ${alerts === 1 ? 'alert' : 'alerts'} that the broker never acknowledged; the agent keeps and sends them`;
 }

@@ -10,7 +10,7 @@ import { loadConfig } from '../../src/config/index.ts';
 import type { NewRow } from '../../src/outbox/index.ts';
 import { SimulatedRos, SimulatedWorld } from '../../src/ros/index.ts';
 import { Problems } from '../../src/status/index.ts';
-import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { acknowledgeAlerts, type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { until } from '../support/until.ts';
 
 const STRING = 'std_msgs/msg/String';
@@ -86,11 +86,13 @@ describe('the reflex of an agent', () => {
     extra: { alert, incident: 'i1' },
   });
 
-  const confirm = (outbox = bench.outbox.id, through = bench.outbox.accepted) =>
+  const confirm = (outbox = bench.outbox.id, through = bench.outbox.accepted) => {
+    acknowledgeAlerts(bench.outbox);
     bench.outbox.receive({
       ...{ thing: 'elderly-bot', outbox, at: 0, accepted: through, mark: [bench.lifetime.boot, bench.clock.monoMs] },
       ...{ through, after: 0, to: null, also: [] },
     });
+  };
 
   const pass = (ms: number) => {
     const endMs = bench.clock.monoMs + ms;

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { type Claim, ROW_CLASSES, type RowClass, type StoredRow } from '../../src/outbox/index.ts';
-import { count, normalize, type Range, type Ranges, type Receipt, rangesOf, receiptPages, union } from '../../src/wire/index.ts';
+import { count, normalize, type Range, type Ranges, type Receipt, rangesOf, receiptPages, subtract, union } from '../../src/wire/index.ts';
 import { damages, rowOf, unlessDiskFull, YEAR_MS } from './parts.ts';
 import { type Damage, Robot, type RobotFolder } from './robot.ts';
 import { VirtualTime } from './time.ts';
@@ -47,6 +47,8 @@ class World {
   /** Messages that the broker still has, although they were acknowledged or the robot was killed. */
   #withBroker: Claim[] = [];
   readonly #mail: Receipt[] = [];
+  /** Rows that the broker has acknowledged at least once, as `outbox/seq`. */
+  readonly #acknowledged = new Set<string>();
   #damaged = false;
 
   constructor(folder: RobotFolder, time: VirtualTime) {
@@ -173,7 +175,10 @@ class World {
     if (answer !== 'refuse') this.#withBroker.push(claim);
     if (answer === 'refuse') unlessDiskFull(() => this.#robot.outbox.refused(claim));
     else if (answer === 'fail') this.#robot.outbox.failed(claim);
-    else this.#robot.outbox.published(claim);
+    else {
+      for (const name of namesOf(claim)) this.#acknowledged.add(name);
+      this.#robot.outbox.published(claim);
+    }
   }
 
   /** Writes receipts for the outboxes that the robot's presence names. They arrive later, or never. */
@@ -196,7 +201,7 @@ class World {
     unlessDiskFull(() => assert.notEqual(this.#robot.outbox.receive(receipt), 'beyond_accepted'));
   }
 
-  /** Checks that receipts with impossible content change nothing. */
+  /** Checks that receipts with impossible content change nothing, and that one which is possible releases only acknowledged alerts. */
   #receiveForged(): void {
     const { id, accepted } = this.#robot.outbox;
     const mark: [number, number] = [this.#robot.lifetime.boot, this.#robot.clock.mono()];
@@ -206,6 +211,22 @@ class World {
       assert.equal(this.#robot.outbox.receive({ ...forged, outbox: id, accepted: beyond, through: beyond }), 'beyond_accepted');
       assert.equal(this.#robot.outbox.receive({ ...forged, outbox: 'foreign', accepted: 1, through: 1 }), 'unknown_outbox');
     });
+    for (const [outbox, seqs] of this.#unsent()) {
+      const receipt = { ...forged, outbox, accepted: 0, through: 0, to: 0, also: rangesOf(seqs) };
+      unlessDiskFull(() => assert.match(this.#robot.outbox.receive(receipt), /^(unacknowledged|never_sent)$/));
+      assert.deepEqual(subtract(rangesOf(seqs), rangesOf(this.#unsent().get(outbox) ?? [])), [], 'a forged receipt released an alert');
+    }
+  }
+
+  /** The held alerts that the broker neither has now nor acknowledged before, by outbox. */
+  #unsent(): Map<string, number[]> {
+    const flying = new Set(this.#inFlight.flatMap(namesOf));
+    const unsent = new Map<string, number[]>();
+    for (const { name } of this.#robot.outbox.alertRows()) {
+      if (name === undefined || flying.has(`${name.outbox}/${name.seq}`) || this.#acknowledged.has(`${name.outbox}/${name.seq}`)) continue;
+      unsent.set(name.outbox, [...(unsent.get(name.outbox) ?? []), name.seq]);
+    }
+    return unsent;
   }
 
   #kill(damage: Damage | null): void {
@@ -224,6 +245,10 @@ class World {
     this.#cloud.set(outbox, known);
     return known;
   }
+}
+
+function namesOf({ outbox, rows }: Claim): string[] {
+  return rows.map(({ seq }) => `${outbox.id}/${seq}`);
 }
 
 /** The cloud cannot read a message with zero bytes. They come from damage that no check of the file finds. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { Claim, NewRow, Outbox } from '../../src/outbox/index.ts';
 import type { Range, Receipt } from '../../src/wire/index.ts';
-import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { acknowledgeAlerts, type OutboxBench, outboxBench } from '../support/outbox.ts';
 
 const ALL = { maxRows: 1000, maxBytes: 1_000_000 };
 
@@ -130,6 +130,49 @@ describe('the outbox', () => {
     assert.equal(bench.outbox.depth().telemetry, 1);
   });
 
+  it('ignores a receipt for an alert that was never handed out, and keeps all its rows', () => {
+    append(bench.outbox, reading(1), raised);
+    assert.ok(bench.outbox.hasFree('alert'));
+    assert.equal(bench.outbox.receive(receipt({ through: 2 })), 'never_sent');
+    assert.deepEqual([bench.outbox.depth().telemetry, bench.outbox.depth().alert], [1, 1]);
+  });
+
+  it('does not release an alert that the broker has not acknowledged, but the other rows of the receipt', () => {
+    append(bench.outbox, reading(1), raised);
+    const claim = bench.outbox.claim('alert', ALL);
+    assert.ok(claim);
+    bench.outbox.failed(claim);
+    assert.equal(bench.outbox.receive(receipt({ through: 2 })), 'unacknowledged');
+    assert.deepEqual([bench.outbox.depth().telemetry, bench.outbox.depth().alert, bench.outbox.doubted], [0, 1, 1]);
+    acknowledgeAlerts(bench.outbox);
+    assert.deepEqual([bench.outbox.depth().alert, bench.outbox.doubted], [1, 0]);
+    assert.equal(bench.outbox.receive(receipt({ through: 2 })), 'applied');
+    assert.equal(bench.outbox.unconfirmed, 0);
+  });
+
+  it('releases an alert with its PUBACK if the receipt came first', () => {
+    append(bench.outbox, raised);
+    const claim = bench.outbox.claim('alert', ALL);
+    assert.ok(claim);
+    assert.equal(bench.outbox.receive(receipt({ through: 1 })), 'unacknowledged');
+    assert.deepEqual([bench.outbox.unconfirmed, bench.outbox.doubted], [1, 1]);
+    bench.outbox.published(claim);
+    assert.deepEqual([bench.outbox.unconfirmed, bench.outbox.doubted], [0, 0]);
+    assert.ok(bench.outbox.isDelivered({ outbox: bench.outbox.id, seq: 1 }));
+  });
+
+  it('sends an alert of an earlier run again if a receipt covers it and its PUBACK was lost in a crash', () => {
+    append(bench.outbox, raised);
+    acknowledgeAlerts(bench.outbox);
+    const old = bench.outbox.id;
+    bench.reopen();
+    const covering = receipt({ outbox: old, accepted: 1, through: 1 });
+    assert.equal(bench.outbox.receive(covering), 'unacknowledged');
+    acknowledgeAlerts(bench.outbox);
+    assert.equal(bench.outbox.receive(covering), 'applied');
+    assert.equal(bench.outbox.unconfirmed, 0);
+  });
+
   it('combines receipts that arrive late and out of order', () => {
     append(bench.outbox, ...[1, 2, 3, 4].map(reading));
     const pages: Range[][] = [[[3, 4]], [[1, 1]]];
@@ -167,6 +210,7 @@ describe('the outbox', () => {
 
   it('remembers raised alerts across a restart', () => {
     append(bench.outbox, raised);
+    acknowledgeAlerts(bench.outbox);
     bench.outbox.receive(receipt({ through: 1 }));
     assert.equal(bench.outbox.depth().alert, 0);
     assert.deepEqual(bench.reopen().lastAlerts(), new Map([['fall', { alert: 'raised', incident: 'i1' }]]));
@@ -175,6 +219,7 @@ describe('the outbox', () => {
   it('knows an alert before its commit, and a raised alert until it is cleared', () => {
     const week = 7 * 86_400_000;
     append(bench.outbox, raised, { ...raised, channel: 'gas' }, { ...raised, channel: 'gas', extra: { alert: 'cleared', incident: 'i1' } });
+    acknowledgeAlerts(bench.outbox);
     bench.outbox.receive(receipt({ through: 3 }));
     bench.clock.advance(week + 60_000);
     bench.outbox.maintain(365 * 86_400_000);
@@ -234,6 +279,7 @@ describe('the outbox', () => {
     };
     assert.throws(fill, /reserved for alerts/);
     const { accepted } = bench.outbox;
+    acknowledgeAlerts(bench.outbox);
     assert.equal(bench.outbox.receive(receipt({ through: accepted })), 'applied');
     bench.outbox.flush();
     assert.equal(bench.outbox.unconfirmed, bench.outbox.accepted - accepted);

@@ -1,5 +1,6 @@
 // The cloud behind the broker: receipts, and rows that no connection takes for long.
 import assert from 'node:assert/strict';
+import type { Wire } from '../support/packetServer.ts';
 import { freePort } from '../support/ports.ts';
 import { until } from '../support/until.ts';
 import { acknowledged, clears, cloudBehind, connects, raiseAlert, raises, receipt } from './acts.ts';
@@ -30,6 +31,29 @@ export const cloud: readonly Situation[] = [
     reaction: 'The agent ignores it and keeps its rows. The problem ends with the next correct receipt.',
     problem: 'receipt_invalid',
     play: badReceipt(receipt({ accepted: 99, through: 99 }), /beyond_accepted/),
+  },
+  {
+    situation: 'A receipt confirms an alert that the broker has not acknowledged.',
+    reaction: 'The agent keeps the alert until the broker acknowledges it, and sends it again if the connection ends before.',
+    problem: 'receipt_doubtful',
+    play: async (stage) => {
+      let wire: Wire | undefined;
+      const broker = await stage.broker({
+        acknowledgesAfterMs: 1_000,
+        onSubscribe: (subscriber) => {
+          wire = subscriber;
+          return true;
+        },
+      });
+      const agent = stage.agent(broker.port);
+      raiseAlert(agent);
+      await until(() => wire !== undefined && broker.published > 0, 'the alert is sent');
+      wire?.send({ cmd: 'publish', topic: 'elderly_bot/receipts', payload: receipt(), qos: 0, dup: false, retain: false });
+      await raises(agent, stage.problem, /confirms 1 alert that the broker never acknowledged/);
+      assert.equal(agent.outbox.unconfirmed, 1);
+      await clears(agent, stage.problem);
+      assert.equal(agent.outbox.unconfirmed, 0);
+    },
   },
   {
     situation: 'A receipt is for another robot.',

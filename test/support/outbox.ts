@@ -68,3 +68,12 @@ export function outboxBench(maxBytes = 64 * 1024 ** 2): OutboxBench {
   };
   return bench;
 }
+
+/** Publishes all waiting alerts to a broker that acknowledges them. Until then a receipt does not release them. */
+export function acknowledgeAlerts(outbox: Outbox): void {
+  for (;;) {
+    const claim = outbox.claim('alert', { maxRows: 1_000, maxBytes: 1_000_000 });
+    if (claim === undefined) return;
+    outbox.published(claim);
+  }
+}
