@@ -25,6 +25,8 @@ interface CommandsOptions {
   readonly latestValue: AdmissionFacts['latestValue'];
   /** Returns why no id can be recorded durably now, for example because the disk failed. Undefined if ids can be recorded. */
   readonly unrecordable?: () => string | undefined;
+  /** Called with a text while more commands arrive than the robot can remember or answer, and with undefined afterwards. */
+  readonly onFlood?: (text: string | undefined) => void;
   /** How long the current broker connection has existed. Undefined if there is no connection. */
   readonly connectedForMs: () => number | undefined;
   readonly log: Logger;
@@ -46,7 +48,7 @@ export class Commands {
   constructor(options: CommandsOptions) {
     this.#options = options;
     this.#publishers = new CommandPublishers(options.publishers, options.commands[STOP], options.log);
-    this.#results = new Results(options.outbox, options.journal, options.clock, options.log);
+    this.#results = new Results(options.outbox, options.journal, options.clock, options.log, options.onFlood);
     this.#motion = new Motion(options.guard, options.log);
     this.#rateLimiter = new RateLimiter(options.clock);
     this.#executor = new Executor({ ...options, results: this.#results, publishers: this.#publishers, motion: this.#motion });
@@ -119,14 +121,15 @@ export class Commands {
   }
 
   #facts(flooded: boolean): AdmissionFacts {
-    const { thing, commands, clock, latestValue, connectedForMs } = this.#options;
+    const { thing, commands, clock, latestValue, connectedForMs, unrecordable } = this.#options;
+    const results = this.#results;
     const wallMs = clock.wall();
     const connectedFor = connectedForMs();
     return {
       thing,
       commands,
       clock: { wallMs, trusted: clock.trusted(), connectedAtMs: connectedFor === undefined ? undefined : wallMs - connectedFor },
-      known: (id) => this.#results.isAccepted(id),
+      known: (id) => results.isAccepted(id),
       recent: (name) => this.#rateLimiter.lastMinute(name),
       latestValue,
       moving: this.#motion.name,
@@ -134,7 +137,9 @@ export class Commands {
       unable: (name) => this.unable(name),
       flooded,
       stopping: this.#executor.isStopping,
-      unrecordable: this.#options.unrecordable?.(),
+      get unrecordable() {
+        return unrecordable?.() ?? results.journalFull();
+      },
     };
   }
 

@@ -3,13 +3,14 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
-import { type BuiltinCommand, isVelocity, STOP } from '../config/index.ts';
+import { type BuiltinCommand, isVelocity } from '../config/index.ts';
 import type { Admitted } from './admit.ts';
 import type { Values } from './arguments.ts';
 import { Confirmations } from './confirmations.ts';
 import type { Motion, MotionClaim } from './motion.ts';
 import { type CommandPublishers, type Outcome, publishAll, withClamped } from './publishers.ts';
 import type { Results } from './results.ts';
+import { StopResults } from './stopResults.ts';
 
 /** Actions that the agent itself executes. A command whose action is missing here is refused. */
 export type BuiltinActions = Partial<Record<BuiltinCommand, (values: Values) => Outcome | Promise<Outcome>>>;
@@ -36,12 +37,14 @@ export class Executor {
   readonly confirmations = new Confirmations();
   readonly #running = new Set<Promise<void>>();
   readonly #startedMs: number;
+  readonly #stopResults: StopResults;
   #stops = 0;
   #isStopping = false;
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.mono();
+    this.#stopResults = new StopResults(parts.results, parts.clock);
   }
 
   /** Number of stops and halts since startup. */
@@ -64,6 +67,7 @@ export class Executor {
   async ended(): Promise<void> {
     this.confirmations.cancel('the agent stopped first');
     await Promise.all(this.#running);
+    this.#stopResults.finish();
   }
 
   halt(reason: string): void {
@@ -86,7 +90,7 @@ export class Executor {
     } catch (error) {
       log.error({ event: 'stop_not_recorded', id, err: error }, 'a stop was published although the journal can’t be read');
     }
-    if (isNew) results.add(id, { command: STOP, ...outcome });
+    if (isNew) this.#stopResults.add(id, outcome);
     else results.count('duplicate');
   }
 
@@ -170,9 +174,9 @@ export class Executor {
 
   /** Records the start on disk. @returns false if this failed. The command then already has its result and must not run. */
   #record(admitted: Admitted): boolean {
-    const { id, name } = admitted;
+    const { id, name, validMs } = admitted;
     try {
-      this.#parts.results.begin(id, name);
+      this.#parts.results.begin(id, name, validMs);
       return true;
     } catch (error) {
       const text = 'a command was not run because its start could not be written';

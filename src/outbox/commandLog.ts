@@ -108,7 +108,7 @@ function readWithId(db: Db, limit: number): Dated[] {
     .map((found) => {
       const { result, started_at: startedAtMs, ran_ms: ranMs, ...entry } = withId.parse(found);
       const parsed = result === null ? undefined : resultBody.parse(JSON.parse(result));
-      return { ...entry, result: parsed, startedAtMs, times: 1, lastAtMs: startedAtMs, ranMs };
+      return { ...entry, result: parsed, startedAtMs, times: parsed?.times ?? 1, lastAtMs: startedAtMs, ranMs };
     });
 }
 

@@ -8,6 +8,9 @@ import type { OutboxRecord } from './store.ts';
 /** Rows per eviction. */
 const BATCH = 1_000;
 
+/** Rows of a class beyond this number are evicted before older telemetry, so that a flood of them does not displace the readings. */
+const MOST_ROWS: Readonly<Partial<Record<RowClass, number>>> = { result: 2_000, event: 10_000 };
+
 /**
  * Limits of a declaration: its ranges, and the alerts that it names with time and channel. Within them it has at most 7.5 KB, which fits into
  * a packet of 8 KiB.
@@ -54,7 +57,7 @@ function declaration(
 
 /**
  * Removes one batch of rows, the least valuable first: delivered alerts, acknowledged telemetry, then the oldest telemetry, events,
- * results and alerts, in that order. For an alert, ids of commands are removed too if no row is left.
+ * results and alerts, in that order; a flood of results or events first. For an alert, ids of commands are removed too if no row is left.
  * @param rowClass the class of the rows that need the space. No row of a more urgent class is removed for them.
  * @returns false if nothing is left to remove. @throws SQLite's error
  */
@@ -69,10 +72,12 @@ export function makeSpace(parts: Parts, rowClass: RowClass): boolean {
 
 /** @returns the rows to evict next, all from one outbox; undefined if no row of this class or a less urgent one is left. */
 function nextEviction({ store, ledger }: Parts, rowClass: RowClass): { readonly outbox: number; readonly ranges: Ranges } | undefined {
-  const acknowledged = ledger.publications.oldest(classNumber('telemetry'));
+  const held = store.tally();
+  const flooding = ROW_CLASSES.slice(classNumber(rowClass)).filter((name) => held[name] > (MOST_ROWS[name] ?? Number.POSITIVE_INFINITY));
+  const acknowledged = flooding.length > 0 ? undefined : ledger.publications.oldest(classNumber('telemetry'));
   const sent = acknowledged ? ledger.rowsOf(acknowledged) : [];
   if (acknowledged && sent.length > 0) return { outbox: acknowledged.outbox, ranges: sent };
-  for (const name of ROW_CLASSES.slice(classNumber(rowClass)).toReversed()) {
+  for (const name of [...flooding, ...ROW_CLASSES.slice(classNumber(rowClass)).toReversed()]) {
     const oldest = store.oldest(classNumber(name), BATCH);
     const outbox = oldest[0]?.outbox;
     if (outbox !== undefined) return { outbox, ranges: rangesOf(oldest.filter((row) => row.outbox === outbox).map(({ seq }) => seq)) };

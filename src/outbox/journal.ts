@@ -4,6 +4,7 @@ import type { Statement } from 'better-sqlite3';
 import * as z from 'zod';
 import { type ResultBody, resultBody } from '../wire/index.ts';
 import { CommandLog, isRefused } from './commandLog.ts';
+import { JournalBounds, LONGEST_REPEAT_MS, MAX_IDS, repeatableUntil } from './journalBounds.ts';
 import type { Db } from './schema.ts';
 
 interface JournalEntry {
@@ -21,29 +22,27 @@ const row = z.object({
   result: z.string().nullable(),
 });
 
-/** How long the ids of executed commands are kept, in running time. Far longer than the longest `ttl` of a command. */
+/** How long the ids of executed commands are kept if there is space, in running time. Far longer than the longest `ttl` of a command. */
 const KEEP_IDS_MS = 7 * 24 * 3_600_000;
 
-/** All ids of refused commands are kept for the longest `ttl` that can be configured. A later duplicate has expired anyway. */
-const KEEP_REFUSED_MS = 3_600_000;
-
-/** This many of the latest refusals are kept as long as executed commands, so that a person at the robot still finds them. */
+/**
+ * All ids of refused commands are kept until a repetition has expired. This many of the latest refusals are kept as long as executed
+ * commands, so that a person at the robot still finds them.
+ */
 const KEPT_REFUSALS = 500;
 
 const COLUMNS = 'id, command, state, result';
-
-/** Up to this many ids (about 2 MB) are cached, so that a new command needs no query. */
-const REMEMBERED_IDS = 20_000;
 
 export class CommandJournal {
   /** The outcomes of commands without an id. */
   readonly log: CommandLog;
   readonly #db: Db;
+  readonly #bounds: JournalBounds;
   readonly #ranMs: () => number;
   readonly #insert: Statement;
   readonly #update: Statement;
   readonly #select: Statement;
-  /** A superset of the ids in the table. Undefined until the table is read, and if it has more than {@link REMEMBERED_IDS} ids. */
+  /** A superset of the ids in the table. Undefined until the table is read, and if it has more than {@link MAX_IDS} ids. */
   #ids: Set<string> | undefined;
   #mayRemember = true;
 
@@ -52,19 +51,40 @@ export class CommandJournal {
     this.#db = db;
     this.#ranMs = ranMs;
     this.log = new CommandLog(db, ranMs);
-    this.#insert = db.prepare(`insert or ignore into commands (id, command, state, started_at, ran_ms) values (?, ?, 'started', ?, ?)`);
+    this.#bounds = new JournalBounds(db, ranMs);
+    this.#insert = db.prepare(`insert or ignore into commands (id, command, state, started_at, ran_ms, repeatable_until)
+      values (?, ?, 'started', ?, ?, ?)`);
     this.#update = db.prepare('update commands set state = ?, result = ? where id = ?');
     this.#select = db.prepare(`select ${COLUMNS} from commands where id = ?`);
   }
 
-  /** Adds an entry, which is durable when this returns. @returns false if the journal already has the id. */
-  begin(id: string, command: string, wallMs: number): boolean {
+  /**
+   * Adds an entry, which is durable when this returns.
+   * @param validMs milliseconds until the command expires; undefined if unknown. @returns false if the journal already has the id.
+   */
+  begin(id: string, command: string, wallMs: number, validMs?: number): boolean {
     this.#remember(id);
-    return this.#insert.run(id, command, wallMs, this.#ranMs()).changes === 1;
+    const ranMs = this.#ranMs();
+    const isNew = this.#insert.run(id, command, wallMs, ranMs, repeatableUntil(ranMs, validMs)).changes === 1;
+    if (isNew) this.#bounds.added(id, command);
+    return isNew;
   }
 
   end(id: string, result: ResultBody): void {
-    this.#update.run(isRefused(result) ? 'refused' : 'ended', JSON.stringify(result), id);
+    const text = JSON.stringify(result);
+    const isRefusal = isRefused(result);
+    this.#update.run(isRefusal ? 'refused' : 'ended', text, id);
+    this.#bounds.ended(text, isRefusal);
+  }
+
+  /** @returns why no further command may run, because its id would not fit; undefined if it fits. @throws SQLite's error */
+  full(): string | undefined {
+    return this.#bounds.full();
+  }
+
+  /** Whether the id of a refused command fits. @throws SQLite's error */
+  hasSpaceForRefused(): boolean {
+    return this.#bounds.hasSpaceForRefused();
   }
 
   find(id: string): JournalEntry | undefined {
@@ -84,14 +104,15 @@ export class CommandJournal {
     this.#db.prepare(`delete from commands where state <> 'started' and ran_ms < ?`).run(ranMs - KEEP_IDS_MS);
     const latest = `select id from commands where state = 'refused' order by ran_ms desc limit ${KEPT_REFUSALS}`;
     const old = `state = 'refused' and ran_ms < ? and id not in (${latest})`;
-    this.#db.prepare(`delete from commands where ${old}`).run(ranMs - KEEP_REFUSED_MS);
+    this.#db.prepare(`delete from commands where ${old}`).run(ranMs - LONGEST_REPEAT_MS);
+    this.#bounds.trim();
   }
 
   #remembered(): Set<string> | undefined {
     if (this.#ids === undefined && this.#mayRemember) {
-      const select = this.#db.prepare(`select id from commands limit ${REMEMBERED_IDS + 1}`);
+      const select = this.#db.prepare(`select id from commands limit ${MAX_IDS + 1}`);
       const ids = select.pluck().all() as string[];
-      this.#mayRemember = ids.length <= REMEMBERED_IDS;
+      this.#mayRemember = ids.length <= MAX_IDS;
       if (this.#mayRemember) this.#ids = new Set(ids);
     }
     return this.#ids;
@@ -101,7 +122,7 @@ export class CommandJournal {
   #remember(id: string): void {
     if (!this.#ids) return;
     this.#ids.add(id);
-    if (this.#ids.size > REMEMBERED_IDS) [this.#ids, this.#mayRemember] = [undefined, false];
+    if (this.#ids.size > MAX_IDS) [this.#ids, this.#mayRemember] = [undefined, false];
   }
 }
 

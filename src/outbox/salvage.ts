@@ -156,7 +156,13 @@ function readable(read: (first: number, last: number) => unknown[][], first: num
 
 /** Copies a table row by row, first forwards and then backwards, so that a broken page in the middle loses only its own rows. */
 function copyTable(damaged: Db, fresh: Db, table: keyof typeof COPIED): void {
-  const columns = fresh.prepare(`select name from pragma_table_info(?)`).pluck().all(table).join(', ');
+  const columnsOf = (db: Db) => db.prepare(`select name from pragma_table_info(?)`).pluck().all(table);
+  const readable = new Set(unlessBroken(() => columnsOf(damaged)));
+  // A file of an earlier version lacks the columns that were added since.
+  const columns = columnsOf(fresh)
+    .filter((name) => readable.has(name))
+    .join(', ');
+  if (columns === '') return;
   const values = columns.replaceAll(/\w+/g, '?');
   const put = fresh.prepare(`insert or ignore into ${table} (${columns}) values (${values})`);
   for (const order of ['asc', 'desc']) {

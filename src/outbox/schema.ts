@@ -92,6 +92,10 @@ const MIGRATIONS: readonly string[] = [
     ran_ms integer not null
   ) strict;
   `,
+  `
+  -- The running time until which the command could be admitted again (journalBounds.ts). Null in entries of earlier versions.
+  alter table commands add column repeatable_until integer;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -208,7 +208,10 @@ export class Store {
    * has kept more ids than the journal's limits. @returns how many were deleted.
    */
   dropOldestCommands(limit: number): number {
-    return this.#run(`delete from commands where id in (select id from commands where state <> 'started' order by ran_ms limit ?)`, limit);
+    return this.#run(
+      `delete from commands where id in (select id from commands where state <> 'started' order by state <> 'refused', ran_ms limit ?)`,
+      limit,
+    );
   }
 
   lastAlerts(): Map<string, ReadingExtra> {

@@ -128,6 +128,11 @@ export const PROBLEMS = {
     remedy: 'start elderly-bot-guard.service, or `elderly-bot guard` with the same configuration',
     shownAfterMs: 3_000,
   },
+  commands_flooded: {
+    severity: 'error',
+    title: 'More commands arrive than the robot can remember or answer, so it refuses them; it still publishes every stop',
+    remedy: 'find out who sends them: elderly-bot commands log; restrict who may publish on the topic for commands at the broker',
+  },
   reflex_fired: {
     severity: 'critical',
     title: 'The cloud did not confirm an alert in time, so the agent called for help at the robot',

@@ -58,6 +58,8 @@ export const resultBody = z.object({
   detail: z.string().max(500).optional(),
   /** The value that was published to ROS, after clamping. */
   applied: z.unknown().optional(),
+  /** This result stands for so many stops, of which `id` names the last. Absent if it stands for one. */
+  times: z.int().min(2).optional(),
 });
 export type ResultBody = z.infer<typeof resultBody>;
 

@@ -21,7 +21,7 @@ export interface CommandParts
 
 /** @throws AgentError with the file position of the configuration entry that ROS refuses. */
 export function startCommands(parts: CommandParts): Pick<Parts, 'commands' | 'journal'> {
-  const { loaded, ros, db, outbox, clock, lifetime, log, running } = parts;
+  const { loaded, ros, db, outbox, clock, lifetime, problems, log, running } = parts;
   const { config } = loaded;
   const publishers = advertiseCommands(loaded, ros);
   const journal = new CommandJournal(db, () => lifetime.ranBeforeMs + clock.mono());
@@ -40,6 +40,7 @@ export function startCommands(parts: CommandParts): Pick<Parts, 'commands' | 'jo
       const { state, since_ms: sinceMs } = running.get('uplink').status();
       return state === 'connected' ? sinceMs : undefined;
     },
+    onFlood: (text) => problems.set('commands_flooded', text),
     log: log.child({ module: 'commands' }),
   });
   commands.start();
