@@ -204,6 +204,7 @@ export class Agent {
       const incidents = new Incidents({
         thing: config.thing,
         cameras: () => cameras.all,
+        recipients: config.uploads.recipients,
         uploads,
         clock,
         problems,

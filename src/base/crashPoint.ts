@@ -41,6 +41,9 @@ export const UPLOAD_CRASH_POINTS = [
 /** In the order in which a slice of a log or backup passes them. */
 export const SLICE_CRASH_POINTS = ['slice_cut', 'slice_spooled'] as const;
 
+/** In the order in which the restoration of a backup passes them. */
+export const RESTORE_CRASH_POINTS = ['restore_unpacked', 'restore_copied', 'restore_ready', 'restore_set_aside', 'restore_done'] as const;
+
 /** In the order in which the import of a certificate passes them. */
 export const IMPORT_CRASH_POINTS = ['identity_key_written', 'identity_filled', 'identity_taken'] as const;
 
@@ -62,6 +65,7 @@ export type CrashPoint =
   | (typeof OUTBOX_CRASH_POINTS)[number]
   | (typeof UPLOAD_CRASH_POINTS)[number]
   | (typeof SLICE_CRASH_POINTS)[number]
+  | (typeof RESTORE_CRASH_POINTS)[number]
   | (typeof IMPORT_CRASH_POINTS)[number]
   | (typeof PROVISION_CRASH_POINTS)[number];
 

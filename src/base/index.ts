@@ -18,6 +18,7 @@ export {
   IMPORT_CRASH_POINTS,
   OUTBOX_CRASH_POINTS,
   PROVISION_CRASH_POINTS,
+  RESTORE_CRASH_POINTS,
   SLICE_CRASH_POINTS,
   UPLOAD_CRASH_POINTS,
 } from './crashPoint.ts';
@@ -37,6 +38,7 @@ export {
   styledLines,
   terminalColumns,
 } from './output.ts';
+export { identitiesIn, NoIdentityError, SEALED_MAGIC, type Seal, type Step, sealerFor, sealing, unsealing } from './seal.ts';
 export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.ts';
 export { isPlainPath, renderUnit, Services } from './systemd.ts';
 export { requestOverSocket } from './unixSocket.ts';

@@ -120,8 +120,23 @@ await yargs(words)
     (y) =>
       y
         .positional('backup', { type: 'string', demandOption: true, describe: 'A file, or latest: the newest in state_dir/backups' })
-        .options(CONFIG),
-    handler(() => import('./restore.ts'))(({ restore }, { config, backup }) => restore(config, backup)),
+        .options(CONFIG)
+        .option('identity', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'File with the private age key for a sealed backup; - reads stdin',
+        })
+        .option('signer', {
+          type: 'string',
+          requiresArg: true,
+          describe: 'Id of the certificate that signed it, if it is not this robot’s',
+        })
+        .option('unverified', { type: 'boolean', default: false, describe: 'Restore it although nothing shows who made it' })
+        .example('$0 restore latest', 'go back to the newest backup on this robot')
+        .example('$0 restore from-the-bucket.bak --identity family.key', 'restore a sealed backup'),
+    handler(() => import('./restore.ts'))(({ restore }, { config, backup, identity, signer, unverified }) =>
+      restore({ configFile: config, backup, identity, signer, isUnverified: unverified }),
+    ),
   )
   .command(
     'outbox <what> [seq]',

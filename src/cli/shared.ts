@@ -1,8 +1,9 @@
 // Helpers that several commands share: loading a configuration despite faults, reading input files, and handling signals.
 import { readFileSync } from 'node:fs';
-import { codeOf, configFlag, printError } from '../base/index.ts';
+import { codeOf, configFlag, printError, readSmallFile } from '../base/index.ts';
 import { type Config, duration, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
+import { refuseLooseKey } from '../identity/index.ts';
 
 /**
  * Loads the configuration for commands such as `status` and `logs`. A mistake in the file must not keep an operator from inspecting the
@@ -32,6 +33,17 @@ export function readInput(path: string, label: string, remedy: string): string {
     const reason = codeOf(cause) === 'ENOENT' ? 'no such file' : `it can't be read (${codeOf(cause)})`;
     throw new AgentError('CONFIG_NOT_FOUND', `${label}: ${reason}`, { remedy, cause });
   }
+}
+
+/**
+ * Reads a file with private keys; `-` means standard input.
+ * @throws AgentError KEY_PERMISSIONS if others can read the file; an error from the file system
+ */
+export function readPrivate(path: string, label: string): string {
+  if (path === '-') return readFileSync(0, 'utf8');
+  const { text, mode } = readSmallFile(path);
+  refuseLooseKey(path, `${label} ${path}`, mode);
+  return text;
 }
 
 /** @returns milliseconds. @throws AgentError CONFIG_INVALID if the option's text is not a duration such as `10s` */

@@ -1,9 +1,9 @@
 // The schema of a camera: which images are kept, their size, the zones that are blacked out, and who can decrypt them.
-import { bech32 } from '@scure/base';
 import * as z from 'zod';
 import { channelName } from '../wire/index.ts';
 import { isVideo } from './imageTopics.ts';
 import { BOOL, COMPRESSED_IMAGE, IMAGE, IMAGE_TYPES, isImageType } from './messageTypes.ts';
+import { recipients } from './recipients.ts';
 import { topicName, typeOrAuto } from './ros.ts';
 import { cron, durationBetween, type Fault } from './values.ts';
 
@@ -24,11 +24,6 @@ const zone = z
     message: 'expected y + height of at most 1: the zone reaches beyond the lower edge',
   });
 export type PrivacyZone = z.infer<typeof zone>;
-
-const EXPECTED_RECIPIENT = 'expected an age public key (X25519), such as age1 and 58 more characters, as age-keygen prints it';
-
-/** Verifies the key's checksum, because a mistyped key would make every image permanently unreadable. */
-const recipient = z.string().refine(isX25519Recipient, EXPECTED_RECIPIENT);
 
 export const camera = z.strictObject({
   topic: topicName,
@@ -54,7 +49,7 @@ export const camera = z.strictObject({
   /** Channels whose alerts get pictures even while privacy is on. */
   privacy_allows: z.array(channelName).max(32).default([]),
   /** Public keys in age's format. Only the owners of the matching private keys can decrypt the images; the cloud can't. */
-  recipients: z.array(recipient).max(16).default([]),
+  recipients: recipients.default([]),
 });
 export type CameraConfig = z.infer<typeof camera>;
 
@@ -86,9 +81,4 @@ export function cameraFaults({ cameras, channels, uploads }: Whole): Fault[] {
     if (allows.length > 0 && topic === undefined) faults.push([[...at, 'privacy_allows'], 'expected only with privacy_topic']);
     return faults;
   });
-}
-
-function isX25519Recipient(text: string): boolean {
-  const decoded = bech32.decodeUnsafe(text);
-  return decoded?.prefix === 'age' && bech32.fromWordsUnsafe(decoded.words)?.length === 32;
 }

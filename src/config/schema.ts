@@ -6,6 +6,7 @@ import { camera, cameraFaults } from './camera.ts';
 import { channel, nameFaults } from './channel.ts';
 import { commandConfig, crossFaults } from './commands.ts';
 import { rosNames } from './names.ts';
+import { recipients } from './recipients.ts';
 import { reflex, reflexFaults } from './reflex.ts';
 import { namespace, nodeName, remap } from './ros.ts';
 import { addFaults, cron, durationBetween, type Fault, hasEachOnce, interfaceName, isEndpoint, size } from './values.ts';
@@ -92,6 +93,8 @@ const fields = z.strictObject({
     /** Maximum upload rate in kilobits per second. Null means no limit. */
     max_kbps: z.number().min(8).nullable(),
     pacing: z.enum(['fixed', 'adaptive']),
+    /** Public keys in age's format, for which backups and the records of incidents are sealed. If empty, they are not sealed. */
+    recipients,
     max_size: size.refine((bytes) => bytes >= 1024 ** 2, 'expected at least 1MiB'),
     max_age: durationBetween('1h', '3650d'),
     retry_min: durationBetween('100ms', '1m'),

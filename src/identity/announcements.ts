@@ -1,11 +1,12 @@
 // Announces a new certificate to the cloud in a token signed with the old key (docs/reference/protocol.md), so that a cloud that identifies
 // robots by certificate fingerprint can learn the new fingerprint. The token must be signed before the old key is deleted, and stays on
 // disk until the agent has published it.
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../base/index.ts';
 import { CERTIFICATE_NEXT_TYP } from '../wire/index.ts';
+import { algorithmOf, fingerprintOf } from './signature.ts';
 
 /**
  * @param before the old certificate and its key, as PEM.
@@ -19,8 +20,8 @@ export async function announcementOf(
   const [old, next] = [new X509Certificate(before.cert), new X509Certificate(nextCert)];
   if (old.raw.equals(next.raw)) return undefined;
   const key = createPrivateKey(before.key);
-  const alg = key.asymmetricKeyType === 'rsa' ? 'RS256' : key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? 'ES256' : undefined;
-  if (alg === undefined) return undefined;
+  const alg = algorithmOf(key);
+  if (alg !== 'RS256' && alg !== 'ES256') return undefined;
   const { SignJWT } = await import('jose');
   return new SignJWT({ iss: thing, next: next.raw.toString('base64') })
     .setProtectedHeader({ alg, typ: CERTIFICATE_NEXT_TYP, 'x5t#S256': fingerprintOf(old) })
@@ -78,9 +79,4 @@ function read(announcement: string): { readonly signer: unknown; readonly next: 
   } catch {
     return undefined;
   }
-}
-
-/** The certificate's `x5t#S256`, as defined in RFC 7515. */
-function fingerprintOf({ raw }: X509Certificate): string {
-  return createHash('sha256').update(raw).digest('base64url');
 }

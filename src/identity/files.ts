@@ -7,6 +7,7 @@ import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { codeOf, messageOf, readSmallFile, readSmallFileLater, type SmallFile } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
+import { factsOf } from './facts.ts';
 import { blocksOf, certificatesIn, describePem, privateKeyIn, validity } from './pem.ts';
 import { type SlotName, Slots } from './slots.ts';
 
@@ -43,6 +44,20 @@ export function identityPaths(given: ConfiguredPaths, stateDir: string): Credent
   if (certFile !== null && privateKey !== null) return { rootCa: rootCa ?? AMAZON_ROOT_CA, certFile, privateKey };
   const slots = new Slots(stateDir);
   return slotPaths(slots, currentOf(slots), rootCa);
+}
+
+/** Returns the ids of all certificates on this robot: the configured one, and those in the slots. Unreadable ones are left out. */
+export function certificateIds({ cert_file: own }: ConfiguredPaths, stateDir: string): string[] {
+  const slots = new Slots(stateDir);
+  const files = [...(own === null ? [] : [own]), slots.path('a', 'cert'), slots.path('b', 'cert')];
+  return files.flatMap((file) => {
+    try {
+      const [certificate] = certificatesIn(readSmallFile(file).text);
+      return certificate ? [factsOf(certificate).certificate_id] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** @param rootCa the configured root CA, which takes precedence over the slot's own. */
@@ -153,7 +168,7 @@ function unreadable(name: string, cause: unknown): AgentError {
 }
 
 /** Like ssh, refuses a private key that the group or other users can access, because it may not be secret any more. */
-function refuseLooseKey(file: string, name: string, mode: number): void {
+export function refuseLooseKey(file: string, name: string, mode: number): void {
   if (mode & 0o077) {
     throw new AgentError('KEY_PERMISSIONS', `${name} has mode 0${mode.toString(8)}: others can read it`, {
       remedy: `chmod 600 ${file}`,

@@ -3,11 +3,21 @@ export { announcementOf } from './announcements.ts';
 export { choose, type HandedFile } from './chosen.ts';
 export { BENCH_FILES, type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
 export { type CertificateFacts, factsOf } from './facts.ts';
-export { AMAZON_ROOT_CA, type CredentialPaths, type Credentials, identityPaths, readCredentials, slotPaths } from './files.ts';
+export {
+  AMAZON_ROOT_CA,
+  type CredentialPaths,
+  type Credentials,
+  certificateIds,
+  identityPaths,
+  readCredentials,
+  refuseLooseKey,
+  slotPaths,
+} from './files.ts';
 export { type KeyKind, newKey, signingRequest } from './keys.ts';
 export { certificatesIn, commonName } from './pem.ts';
 export { CREATE_TOPIC, clearProvisioning, isProvisioning, type Provisioned, provision, provisionTopic } from './provision.ts';
 export { CredentialFiles } from './reread.ts';
+export { BACKUP_TYP, readStatement, signStatement } from './signature.ts';
 export { type SlotContent, type SlotName, Slots } from './slots.ts';
 export {
   CHECKS,

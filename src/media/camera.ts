@@ -1,12 +1,12 @@
 // Keeps the latest images of one camera. For an alert, it returns the newest image at once and makes a clip of the time before and after.
 // While privacy is on, no image is kept except for an allowed alert, and then only images that arrive after the alert.
-import { wait } from '../base/index.ts';
+import { type Seal, sealerFor, wait } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CameraConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import type { CameraStatus } from '../status/index.ts';
 import { type CameraMessage, loadSharp, makeImage } from './image.ts';
-import { type Description, describeJpeg, type Encrypt, encryptorFor, type Frame, makeClip } from './output.ts';
+import { type Description, describeJpeg, type Frame, makeClip } from './output.ts';
 import { Privacy } from './privacy.ts';
 import { Ring } from './ring.ts';
 
@@ -68,7 +68,7 @@ export class Camera {
   #clips = 0;
   #privacies = 0;
   #newest: Received | undefined;
-  #encrypt: Encrypt | undefined;
+  #seal: Seal | undefined;
   #kept = 0;
   #unreadable = 0;
   #lastKeptMs: number | undefined;
@@ -91,7 +91,7 @@ export class Camera {
   async start(): Promise<void> {
     const { recipients } = this.#options.config;
     await loadSharp();
-    if (recipients.length > 0) this.#encrypt = await encryptorFor(recipients);
+    if (recipients.length > 0) this.#seal = await sealerFor(recipients);
   }
 
   /** Applies a message from the privacy topic. */
@@ -232,8 +232,8 @@ export class Camera {
   async #media(kind: Media['kind'], contentType: Media['contentType'], bytes: Buffer, takenAtMs: number): Promise<Media> {
     if (this.#options.config.recipients.length === 0) return { kind, contentType, bytes, takenAtMs };
     // An image that should be encrypted must never be stored unencrypted.
-    if (!this.#encrypt) throw this.#missing('the image can’t be encrypted for its recipients');
-    return { kind, contentType: 'application/age', bytes: await this.#encrypt(bytes), takenAtMs };
+    if (!this.#seal) throw this.#missing('the image can’t be encrypted for its recipients');
+    return { kind, contentType: 'application/age', bytes: await this.#seal(bytes), takenAtMs };
   }
 
   #description({ takenAtMs }: Frame, alert: Alert | undefined): Description {

@@ -1,5 +1,4 @@
-// Creates the files that leave the robot: JPEGs with a description, and clips as animated WebP, which every browser can play. Encrypts them
-// if a camera has recipients.
+// Creates the files that leave the robot: JPEGs with a description, and clips as animated WebP, which every browser can play.
 import { loadSharp, type SmallImage, STRICT } from './image.ts';
 
 export interface Frame extends SmallImage {
@@ -67,21 +66,4 @@ async function shrunk(frames: readonly Frame[]): Promise<Buffer[]> {
     small.push(await resized.jpeg().toBuffer());
   }
   return small;
-}
-
-export type Encrypt = (bytes: Uint8Array) => Promise<Buffer>;
-
-/**
- * Encrypts end to end with age (age-encryption.org/v1, X25519): only the holder of a recipient's private key can see an image, but neither
- * the store nor the cloud can. The library is loaded only if a camera has recipients.
- * @throws if a recipient is invalid. The configuration has already checked them.
- */
-export async function encryptorFor(recipients: readonly string[]): Promise<Encrypt> {
-  const { Encrypter } = await import('age-encryption');
-  const encrypter = new Encrypter();
-  for (const recipient of recipients) encrypter.addRecipient(recipient);
-  const encrypt: Encrypt = async (bytes) => Buffer.from(await encrypter.encrypt(bytes));
-  // The first encryption takes 50 ms longer, so do one now instead of during an alert.
-  await encrypt(new Uint8Array(1));
-  return encrypt;
 }

@@ -1,5 +1,6 @@
 export type { AlertRow, RowName } from './alertRows.ts';
-export { backupsFolder, backupsIn, makeBackup, restoreBackup } from './backup.ts';
+export { backupsFolder, backupsIn, makeBackup } from './backup.ts';
+export type { Content } from './backupFile.ts';
 export type { Claim, ClaimLimits } from './claims.ts';
 export { type LoggedCommand, type Outcome, readCommandLog } from './commandLog.ts';
 export { inspectOutboxFile } from './inspect.ts';
@@ -10,6 +11,7 @@ export { openOutbox } from './open.ts';
 export type { Outbox } from './outbox.ts';
 export { asUnreadable, OutboxReader, type OutboxStats, type RowFilter, type ShownRow } from './reader.ts';
 export { isCorruption, OUTBOX_FILE, suspect } from './repair.ts';
+export { type About, restoreBackup } from './restore.ts';
 export { decodeReading, isDeclaration, type NewRow, ROW_CLASSES, type RowClass, readingText, type StoredRow } from './rows.ts';
 export type { Db } from './schema.ts';
 export { isDiskFull, LEAST_FREE_BYTES, LEAST_FREE_FILES, retryWithoutBallast } from './space.ts';

@@ -18,6 +18,11 @@ interface Opened {
 
 export const OUTBOX_FILE = 'outbox.db';
 
+/** A complete new file, which a start uses if it finds no outbox file. */
+export const MENDED = `${OUTBOX_FILE}.mended`;
+/** The file that a restoration writes. It is worthless until it is renamed to {@link MENDED}. */
+export const RESTORING = `${OUTBOX_FILE}.restoring`;
+
 /** A file that has been suspected this many times is replaced even if its pages pass the check. */
 const REPLACED_FROM = 2;
 
@@ -28,9 +33,8 @@ const REPLACED_FROM = 2;
  */
 export function openOutboxFile(stateDir: string, maxBytes: number, expected: readonly string[], successor: string): Opened {
   const file = join(stateDir, OUTBOX_FILE);
-  const mended = `${file}.mended`;
-  // If a kill interrupted the replacement of a damaged file, finish it: the damaged file was already renamed, the repaired one not yet.
-  if (!existsSync(file) && existsSync(mended)) renameSync(mended, file);
+  const mended = join(stateDir, MENDED);
+  finishReplacement(stateDir);
   const existed = existsSync(file) && statSync(file).size > 0;
   // If the database file is gone, its WAL may still be there, and SQLite must not apply it to a new file.
   if (!existed && expected.length > 0) setAside(file);
@@ -54,6 +58,21 @@ export function openOutboxFile(stateDir: string, maxBytes: number, expected: rea
   rmSync(suspicionFile(stateDir), { force: true });
   const reason = db ? 'it failed again while in use' : messageOf(error);
   return { db: openDatabase(file, maxBytes), closed, damage: `${file}: ${reason}; it was set aside as ${aside}` };
+}
+
+/**
+ * If a kill interrupted the replacement of a file, finishes it: the old file was already renamed, perhaps without its WAL, the new one not
+ * yet. If the old file is still there, the new one was never used, and must not come back later.
+ */
+function finishReplacement(stateDir: string): void {
+  const file = join(stateDir, OUTBOX_FILE);
+  const mended = join(stateDir, MENDED);
+  if (!existsSync(file) && existsSync(mended)) {
+    if (existsSync(`${file}-wal`)) setAside(file);
+    renameSync(mended, file);
+  }
+  for (const name of [MENDED, RESTORING])
+    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(join(stateDir, `${name}${suffix}`), { force: true });
 }
 
 function suspicionFile(stateDir: string): string {

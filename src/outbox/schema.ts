@@ -152,7 +152,7 @@ const CHECK_UP_TO_BYTES = 4 * 1024 ** 2;
 export function quickCheck(db: Db): string | undefined {
   const found = db.pragma('quick_check(1)', { simple: true });
   if (found !== 'ok') return String(found);
-  if (Number(db.pragma('user_version', { simple: true })) === 0) return undefined;
+  if (versionOf(db) === 0) return undefined;
   // If the WAL is garbled after part of it was checkpointed, the file may mix pages of two commits. Each page is intact, so quick_check
   // does not notice.
   const mixed = db.prepare(MIXED).pluck().get();
@@ -166,28 +166,40 @@ limit 1`;
 
 /** @throws DamagedError, or SQLite's error. */
 function check(db: Db, thoroughly: boolean): void {
-  const version = Number(db.pragma('user_version', { simple: true }));
+  const version = versionOf(db);
   const tables = new Set(db.prepare(`select name from sqlite_schema where type = 'table'`).pluck().all());
   if (version === 0 && tables.size > 0) throw new DamagedError('it is the database of another program');
   const missing = version > 0 ? TABLES.filter((name) => !tables.has(name)) : [];
   if (missing.length > 0) throw new DamagedError(`it has no table ${missing.join(', ')}`);
+  // A trigger could delete rows at each commit. A repair copies only the rows of the known tables (salvage.ts).
+  const active = db.prepare(`select type || ' ' || name from sqlite_schema where type in ('trigger', 'view') limit 1`).pluck().get();
+  if (active !== undefined && version <= SCHEMA_VERSION) throw new DamagedError(`it has the ${active}, which no elderly-bot creates`);
   if (!thoroughly && Number(db.pragma('page_count', { simple: true })) * PAGE_BYTES > CHECK_UP_TO_BYTES) return;
   const found = quickCheck(db);
   if (found !== undefined) throw new DamagedError(found);
 }
 
 function migrate(db: Db, file: string): void {
-  const version = Number(db.pragma('user_version', { simple: true }));
+  const version = versionOf(db);
   if (version > SCHEMA_VERSION) {
     const text = `${file} was written by a newer elderly-bot (version ${version}; this program supports version ${SCHEMA_VERSION})`;
     throw new AgentError('OUTBOX_NEWER', text, {
       remedy: 'install the newer program again, or move the file away to start with an empty outbox',
     });
   }
-  for (let next = version; next < SCHEMA_VERSION; next++) {
+  createTables(db, SCHEMA_VERSION);
+}
+
+/** Migrates the tables up to a version, from the version that the file has. An empty file has version 0. */
+export function createTables(db: Db, version: number): void {
+  for (let next = versionOf(db); next < version; next++) {
     db.transaction(() => {
       db.exec(MIGRATIONS[next] ?? '');
       db.pragma(`user_version = ${next + 1}`);
     }).immediate();
   }
+}
+
+export function versionOf(db: Db): number {
+  return Number(db.pragma('user_version', { simple: true }));
 }

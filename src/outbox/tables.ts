@@ -36,9 +36,12 @@ export interface UploadRow {
   readonly ranMs: number;
 }
 
+/** A file name without a folder. The spool deletes and uploads files by it, and the file with the table may be of another origin. */
+export const spoolName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,249}$/, 'expected a file name without a folder');
+
 const row = z
   .object({
-    file: z.string(),
+    file: spoolName,
     kind: z.string(),
     size: z.number(),
     sha256: z.string(),
@@ -78,7 +81,8 @@ export class UploadRows {
 
   /** Returns the files whose event is committed. They may still be in the spool. */
   reported(): string[] {
-    return this.#db.prepare('select file from uploads where told = 1').pluck().all() as string[];
+    const found = this.#db.prepare('select file from uploads where told = 1').pluck().all();
+    return found.map((file) => spoolName.parse(file));
   }
 
   /** Must be called in the transaction that inserts the upload's event. */

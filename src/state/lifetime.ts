@@ -40,6 +40,15 @@ const schema = z.object({
   run: run.nullable().default(null),
 });
 
+/** A lifetime of another robot, or of someone else: no number of it may grow beyond what a number can hold, nor a time beyond the year 2200. */
+const foreign = schema.extend({
+  boot: z.int().min(0).max(1e14),
+  ran_ms: z.int().min(0).max(1e13),
+  wall_ms: z.int().min(0).max(Date.UTC(2200, 0)),
+  outbox: z.string().max(64).nullable(),
+  owed: z.array(z.string().max(64)).max(10_000),
+});
+
 /** The name of the file in the state directory. */
 export const LIFETIME_FILE = 'lifetime.json';
 
@@ -162,16 +171,21 @@ export class Lifetime {
 }
 
 /**
- * Restores a backup's lifetime if the state directory does not have one, as on a new robot. It is unknown how many runs followed the
- * backup, and no two may share a number, so the boot counter continues from the current time in milliseconds, which no count of runs can
- * reach.
+ * Restores a backup's lifetime if the state directory has none that an agent used, as on a new robot. It is unknown how many runs followed
+ * the backup, and no two may share a number, so the boot counter continues from the current time in milliseconds, which no count of runs can
+ * reach. Call this before the outbox file is in place, and the returned function afterwards: a start in between must neither use a number
+ * again nor miss the backup's outboxes.
  * @param text the file's content when the backup was made.
  */
-export function restoreLifetime(stateDir: string, text: string, nowMs: number): void {
+export function restoreLifetime(stateDir: string, text: string, nowMs: number): () => void {
   const file = join(stateDir, LIFETIME_FILE);
-  if (existsSync(file)) return;
-  const then = schema.safeParse(parseJson(text)).data ?? FIRST;
-  replaceFile(file, `${JSON.stringify({ ...then, boot: Math.max(then.boot, nowMs), run: null })}\n`);
+  const present = readLast(file);
+  if (present.outbox !== null) return () => {};
+  const then = foreign.safeParse(parseJson(text)).data ?? FIRST;
+  const boot = Math.max(then.boot, present.boot, nowMs);
+  const write = (outboxes: Partial<typeof then>) => replaceFile(file, `${JSON.stringify({ ...then, boot, run: null, ...outboxes })}\n`);
+  write({ outbox: null, owed: [] });
+  return () => write({});
 }
 
 /**

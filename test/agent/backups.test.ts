@@ -54,7 +54,7 @@ describe('backups', { timeout: 120_000 }, () => {
       shutdown,
       isPaused: () => false,
     });
-    const backups = new Backups({ current: () => loaded, db, notes: new Notes(db), uploads, clock, log });
+    const backups = new Backups({ current: () => loaded, db, credentials, notes: new Notes(db), uploads, clock, log });
     const stop = async () => {
       await backups.stop();
       await shutdown.undo(10_000);
@@ -62,7 +62,8 @@ describe('backups', { timeout: 120_000 }, () => {
     return { backups, stop };
   };
 
-  const restore = (file: string) => spawnSync(AGENT, ['restore', file, '--config', configFile], { encoding: 'utf8' });
+  const restore = (file: string, ...more: string[]) =>
+    spawnSync(AGENT, ['restore', file, ...more, '--config', configFile], { encoding: 'utf8' });
 
   interface Manifest {
     readonly why: string;
@@ -78,7 +79,11 @@ describe('backups', { timeout: 120_000 }, () => {
     files = await benchCertificates(join(folder, 'certs'), THING);
     await cloud.know(THING, readFileSync(files.robot.cert, 'utf8'));
     configFile = join(folder, 'robot.yaml');
-    writeFileSync(configFile, `state_dir: ${bench.folder}\nuploads: { api: "${cloud.origin}", max_kbps: null, retry_min: 100ms }\n`);
+    const mqtt = `mqtt: { cert_file: ${files.robot.cert}, private_key: ${files.robot.key} }`;
+    writeFileSync(
+      configFile,
+      `state_dir: ${bench.folder}\n${mqtt}\nuploads: { api: "${cloud.origin}", max_kbps: null, retry_min: 100ms }\n`,
+    );
     for (let n = 0; n < 250; n++) {
       bench.outbox.append({ class: 'telemetry', channel: 'noise', value: randomBytes(60_000).toString('base64') });
       if (n % 50 === 0) bench.outbox.flush();
@@ -115,7 +120,7 @@ describe('backups', { timeout: 120_000 }, () => {
     assert.equal(manifest?.why, name);
     const whole = Buffer.concat(parts);
     assert.ok(whole.equals(readFileSync(join(backupsFolder(bench.folder), String(name)))));
-    writeFileSync(join(folder, 'joined.db.gz'), whole);
+    writeFileSync(join(folder, 'joined.bak'), whole);
   });
 
   it('cannot be restored while the agent runs', () => {
@@ -130,7 +135,7 @@ describe('backups', { timeout: 120_000 }, () => {
     bench.outbox.close();
     bench.db.close();
     const before = readdirSync(bench.folder);
-    const joined = restore(join(folder, 'joined.db.gz'));
+    const joined = restore(join(folder, 'joined.bak'));
     assert.equal(joined.status, 0, joined.stderr);
     assert.match(joined.stdout, /: 250 rows that the cloud may not have\nthe previous file is now .*outbox\.db\.before-restore-1\n/);
     const reader = OutboxReader.open(bench.folder);
@@ -151,6 +156,7 @@ describe('backups', { timeout: 120_000 }, () => {
     const { stderr, status } = restore('latest');
     assert.equal(status, 2);
     assert.match(stderr, /there is no backup in .*; download one from the bucket/);
-    assert.match(restore(configFile).stderr, /robot\.yaml is not a backup that can be restored/);
+    assert.match(restore(configFile).stderr, /robot\.yaml has no signature.*\[BACKUP_UNVERIFIED\]/);
+    assert.match(restore(configFile, '--unverified').stderr, /robot\.yaml is not a backup that can be restored/);
   });
 });

@@ -32,19 +32,21 @@ describe('images of alerts', { timeout: 20_000 }, () => {
   let reports: string[];
   let isFull: boolean;
   let attempts: number;
+  let recipients: string[];
 
   const alert = (incident: string): NewRow => ({ class: 'alert', channel: 'fall', value: true, extra: { alert: 'raised', incident } });
   const holds = (condition: () => boolean) =>
     until(condition, 'the uploads are spooled', { explain: () => JSON.stringify({ reports, kept: kept.map(({ kind }) => kind) }) });
   const count = (kind: string) => kept.filter((upload) => upload.kind === kind).length;
 
-  beforeEach(() => {
+  const open = () => {
     [kept, reports, isFull, attempts] = [[], [], false, 0];
     const clock = systemClock(0);
     camera = new Camera({ name: 'hall', config: CONFIG, jobs: new Jobs(), clock, onTrouble: () => {} });
     incidents = new Incidents({
       thing: 'elderly-bot',
       cameras: () => [camera],
+      recipients,
       uploads: {
         add: async (upload) => {
           attempts += 1;
@@ -59,6 +61,10 @@ describe('images of alerts', { timeout: 20_000 }, () => {
       log: createLog('silent', {}),
       lastLines: async () => [],
     });
+  };
+  beforeEach(() => {
+    recipients = [];
+    open();
   });
   afterEach(async () => {
     camera.close();

@@ -22,13 +22,20 @@ import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 const MAX_BYTES = 64 * 1024 ** 2;
 const SUNDAY = Date.UTC(2027, 0, 3, 3, 41);
 const DAY_MS = 86_400_000;
+/** Length of the line with the signature. */
+const FIRST_LINE = 8_192;
 const never = new AbortController().signal;
 
 describe('a backup', () => {
   let bench: OutboxBench;
   let elsewhere: string;
-  const make = (over: { nowMs?: number; keep?: number; signal?: AbortSignal } = {}) =>
-    makeBackup({ db: bench.db, stateDir: bench.folder, about: { thing: 'robot' }, nowMs: SUNDAY, keep: 2, signal: never, ...over });
+  const make = (over: { nowMs?: number; keep?: number; signal?: AbortSignal } = {}) => makeBackup({ ...defaults(), ...over });
+  const defaults = () => ({
+    ...{ db: bench.db, stateDir: bench.folder, about: { thing: 'robot' }, nowMs: SUNDAY, keep: 2, recipients: [], signal: never },
+    sign: async () => undefined,
+  });
+  const restore = (file: string, stateDir: string) =>
+    restoreBackup({ file, stateDir, maxBytes: MAX_BYTES, identities: [], verify: async () => undefined });
   const fill = (rows: number) => {
     for (let n = 0; n < rows; n++) bench.outbox.append({ class: n % 100 === 0 ? 'alert' : 'telemetry', channel: 'gas', value: n });
     bench.outbox.flush();
@@ -50,11 +57,11 @@ describe('a backup', () => {
     const turning = setInterval(() => fill(20), 1);
     const name = await make();
     clearInterval(turning);
-    assert.match(name, /^backup\.20270103T034100Z\.db\.gz$/);
+    assert.match(name, /^backup\.20270103T034100Z\.bak$/);
     const folder = backupsFolder(bench.folder);
     assert.deepEqual(readdirSync(folder), [name]);
     assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600);
-    const { aside, about, rows } = await restoreBackup(join(folder, name), elsewhere, MAX_BYTES);
+    const { aside, about, rows } = await restore(join(folder, name), elsewhere);
     assert.equal(aside, undefined);
     assert.deepEqual(about, { thing: 'robot' });
     assert.ok(rows >= 20_000 && rows <= bench.outbox.accepted, `${rows} rows`);
@@ -75,7 +82,7 @@ describe('a backup', () => {
     bench.lifetime.openedOutbox(lost, [before, lost], 0);
     bench.outbox.close();
     bench.db.close();
-    const { aside, rows } = await restoreBackup(join(backupsFolder(bench.folder), name), bench.folder, MAX_BYTES);
+    const { aside, rows } = await restore(join(backupsFolder(bench.folder), name), bench.folder);
     assert.equal(rows, 50);
     assert.equal(aside, join(bench.folder, 'outbox.db.before-restore-1'));
     const lifetime = Lifetime.begin(bench.folder);
@@ -97,7 +104,7 @@ describe('a backup', () => {
     fill(10);
     const name = await make();
     const whole = readFileSync(join(backupsFolder(bench.folder), name));
-    const newer = gunzipSync(whole);
+    const newer = gunzipSync(whole.subarray(FIRST_LINE));
     newer.writeUInt32BE(999, 60);
     bench.outbox.close();
     bench.db.close();
@@ -106,14 +113,14 @@ describe('a backup', () => {
       [Buffer.from('hello'), 'BACKUP_INVALID'],
       [gzipSync('hello'), 'BACKUP_INVALID'],
       [whole.subarray(0, whole.length / 2), 'BACKUP_INVALID'],
-      [gzipSync(gunzipSync(whole).subarray(0, 8_192)), 'BACKUP_INVALID'],
+      [gzipSync(gunzipSync(whole.subarray(FIRST_LINE)).subarray(0, 8_192)), 'BACKUP_INVALID'],
       [gzipSync(newer), 'OUTBOX_NEWER'],
     ] as const) {
       const file = join(elsewhere, 'given.db.gz');
       writeFileSync(file, bytes);
-      await assert.rejects(restoreBackup(file, bench.folder, MAX_BYTES), { code });
+      await assert.rejects(restore(file, bench.folder), { code });
     }
-    await assert.rejects(restoreBackup(join(elsewhere, 'none'), bench.folder, MAX_BYTES), { code: 'BACKUP_INVALID' });
+    await assert.rejects(restore(join(elsewhere, 'none'), bench.folder), { code: 'BACKUP_INVALID' });
     assert.ok(readFileSync(join(bench.folder, 'outbox.db')).equals(there));
     assert.deepEqual(
       readdirSync(bench.folder).filter((file) => file.includes('restor')),
@@ -145,10 +152,10 @@ describe('the lifetime of a backup', () => {
 
   it('is restored only on a robot without a lifetime, and assigns no boot number twice', () => {
     const text = JSON.stringify({ boot: 12, ran_ms: 5_000, wall_ms: 7, receipts_seen: true, outbox: 'x', owed: ['x'] });
-    restoreLifetime(folder, text, SUNDAY);
+    restoreLifetime(folder, text, SUNDAY)();
     const lifetime = Lifetime.begin(folder);
     assert.deepEqual([lifetime.boot, lifetime.ranBeforeMs, lifetime.receiptsSeen, lifetime.outboxes], [SUNDAY + 1, 5_000, true, ['x']]);
-    restoreLifetime(folder, text, SUNDAY + 5);
+    restoreLifetime(folder, text, SUNDAY + 5)();
     assert.equal(Lifetime.begin(folder).boot, SUNDAY + 2);
   });
 });

@@ -1,6 +1,6 @@
 // Collects an alert's files under its incident id: a snapshot and a clip from each camera, and a record with the last minute's readings.
 // This must start after the alert has been written, so that it does not delay the alert.
-import { messageOf } from '../../base/index.ts';
+import { messageOf, type Seal, sealerFor } from '../../base/index.ts';
 import type { Outcome } from '../../commands/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { Camera } from '../../media/index.ts';
@@ -15,6 +15,8 @@ export interface IncidentParts extends Pick<Parts, 'clock' | 'problems' | 'log'>
   /** @returns the cameras in the current configuration. */
   readonly cameras: () => readonly Camera[];
   readonly uploads: Pick<Uploads, 'add'>;
+  /** Public age keys for which records are sealed. If empty, they are not sealed. */
+  readonly recipients: readonly string[];
   /** @returns the last lines of the agent's log. */
   readonly lastLines: () => Promise<string[]>;
 }
@@ -56,6 +58,7 @@ export class Incidents {
   readonly #running = new Set<Promise<void>>();
   #recentMs: number[] = [];
   #withoutImages = 0;
+  #seal: Promise<Seal> | undefined;
   /**
    * One timer per camera and kind of file that failed last. The kinds are separate because a good snapshot does not show that clips work.
    */
@@ -137,7 +140,7 @@ export class Incidents {
     const readings = this.#recentReadings.all(clock.mono());
     const take = (camera: Camera) => this.#spool(camera.name, 'snapshot', () => camera.snapshot(alert), incident.id);
     const taken = await Promise.all(cameras().map(take));
-    await this.#spool('record', 'log', async () => this.#record(incident, readings, taken, await lastLines()), incident.id);
+    await this.#spool('record', 'log', async () => this.#sealed(this.#record(incident, readings, taken, await lastLines())), incident.id);
   }
 
   #record(
@@ -157,6 +160,13 @@ export class Incidents {
       log,
     };
     return { kind: 'log', contentType: 'application/json', bytes: Buffer.from(`${JSON.stringify(record)}\n`), takenAtMs: at };
+  }
+
+  async #sealed(record: Upload): Promise<Upload> {
+    const { recipients } = this.#parts;
+    if (recipients.length === 0) return record;
+    this.#seal ??= sealerFor(recipients);
+    return { ...record, contentType: 'application/age', bytes: await (await this.#seal)(record.bytes) };
   }
 
   /** Creates the file and puts it into the spool. Never throws: a failure is reported and returned. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { messageOf, wait } from '../../base/index.ts';
 import type { LoadedConfig } from '../../config/index.ts';
+import { BACKUP_TYP, signStatement } from '../../identity/index.ts';
 import { backupsFolder, backupsIn, makeBackup, type Notes } from '../../outbox/index.ts';
 import { LIFETIME_FILE } from '../../state/index.ts';
 import { SLICE_BYTES, type Slice, Slices } from '../../uploads/index.ts';
@@ -12,7 +13,7 @@ import { VERSION } from '../../version.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
 /** If `uploads` is undefined, backups only stay on the robot. */
-export interface BackupParts extends Pick<Parts, 'db' | 'uploads' | 'clock' | 'log'> {
+export interface BackupParts extends Pick<Parts, 'db' | 'uploads' | 'credentials' | 'clock' | 'log'> {
   /** @returns the configuration in use. */
   readonly current: () => LoadedConfig;
   readonly notes: Notes;
@@ -56,7 +57,7 @@ export class Backups {
 
   /** @throws AgentError BACKUP_NO_ROOM, or the file system's error. */
   async make(): Promise<void> {
-    const { current, db, clock, log } = this.#parts;
+    const { current, credentials, db, clock, log } = this.#parts;
     const { config, text } = current();
     const lifetime = join(config.state_dir, LIFETIME_FILE);
     const about = {
@@ -67,7 +68,16 @@ export class Backups {
       lifetime: existsSync(lifetime) ? readFileSync(lifetime, 'utf8') : '',
     };
     const { signal } = this.#stopping;
-    const making = makeBackup({ db, stateDir: config.state_dir, about, nowMs: clock.wall(), keep: config.backups.keep, signal });
+    const making = makeBackup({
+      db,
+      stateDir: config.state_dir,
+      about,
+      nowMs: clock.wall(),
+      keep: config.backups.keep,
+      recipients: config.uploads.recipients,
+      sign: (content) => signStatement(credentials, BACKUP_TYP, { iss: config.thing, ...content }),
+      signal,
+    });
     this.#making = making.catch(() => {});
     const name = await making;
     log.info({ event: 'backup_made', backup: name, bytes: statSync(join(this.#folder, name)).size }, 'a backup of the outbox was made');

@@ -15,7 +15,7 @@ const CAMERA_PATIENCE_MS = 120_000;
 /** The times of a job's runs, stored as a note in the outbox file. */
 const memory = z.object({ from: z.number(), ran: z.array(z.number()) });
 
-export interface ScheduledParts extends Pick<Parts, 'db' | 'clock' | 'log' | 'logFile' | 'uploads'> {
+export interface ScheduledParts extends Pick<Parts, 'db' | 'credentials' | 'clock' | 'log' | 'logFile' | 'uploads'> {
   /** @returns the configuration in use. */
   readonly current: () => LoadedConfig;
   /** Whether the previous agent ended without closing its log. */
@@ -41,7 +41,8 @@ export interface Scheduled {
   stop(): Promise<void>;
 }
 
-export function startScheduled({ current, db, clock, log, logFile, uploads, crashed, snapshot }: ScheduledParts): Scheduled {
+export function startScheduled(parts: ScheduledParts): Scheduled {
+  const { current, db, credentials, clock, log, logFile, uploads, crashed, snapshot } = parts;
   const notes = new Notes(db);
   const schedules = new Schedules({
     clock,
@@ -56,7 +57,7 @@ export function startScheduled({ current, db, clock, log, logFile, uploads, cras
   const shipping =
     uploads && new LogShipping({ config: () => current().config, logFile, uploads, notes, clock, log: log.child({ module: 'logs' }) });
   shipping?.start(crashed);
-  const backups = new Backups({ current, db, notes, uploads, clock, log: log.child({ module: 'backups' }) });
+  const backups = new Backups({ current, db, credentials, notes, uploads, clock, log: log.child({ module: 'backups' }) });
   backups.start();
   const jobsOf = ({ logs, backups: { schedule }, cameras }: Config): Job[] => [
     ...(shipping ? [{ name: 'ship_logs', at: logs.ship, work: async () => void (await shipping.ship('schedule')) }] : []),
