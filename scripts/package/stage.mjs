@@ -55,6 +55,7 @@ export function stage(folder, arch, asVersion) {
     const here = text.replaceAll(`${UNITS_HOME}/docs/`, '/usr/share/doc/elderly-bot/').replaceAll(`${UNITS_HOME}/bin/`, '/usr/bin/');
     write(join(folder, 'usr/lib/systemd/system', unit), here);
   }
+  put(join(ROOT, 'systemd/elderly-bot.sysusers.conf'), join(home, 'systemd/elderly-bot.sysusers.conf'));
   for (const kind of ['sysusers', 'tmpfiles']) {
     put(join(ROOT, `systemd/elderly-bot.${kind}.conf`), join(folder, `usr/lib/${kind}.d/elderly-bot.conf`));
   }

@@ -40,7 +40,7 @@ export {
 } from './output.ts';
 export { identitiesIn, NoIdentityError, SEALED_MAGIC, type Seal, type Step, sealerFor, sealing, unsealing } from './seal.ts';
 export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.ts';
-export { isPlainPath, renderUnit, Services } from './systemd.ts';
+export { idsOf, isPlainPath, renderUnit, Services } from './systemd.ts';
 export { requestOverSocket } from './unixSocket.ts';
 export { visible, visibleData, withoutHidden } from './visible.ts';
 export { type BackoffLimits, backoffMs, every, STABLE_AFTER_MS, type Ticker, wait } from './waiting.ts';

@@ -1,6 +1,6 @@
 // Renders, installs and controls the systemd units of the robot and the cloud.
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolder } from './files.ts';
 import { codeOf } from './foreign.ts';
@@ -61,14 +61,29 @@ export class Services {
   }
 
   requireUser(user: string, remedy: string): void {
-    if (spawnSync('id', [user]).status !== 0) throw this.#options.error('unready', `user ${user} does not exist`, remedy);
+    if (idsOf(user) === undefined) throw this.#options.error('unready', `user ${user} does not exist`, remedy);
+  }
+
+  /**
+   * Creates a system user, unless there is a user of this name. @param sysusers a file in the form of sysusers.d(5) that declares the user.
+   * @returns false if there was one.
+   */
+  createUser(user: string, sysusers: string): boolean {
+    if (idsOf(user) !== undefined) return false;
+    if (spawnSync('systemd-sysusers', ['--version']).status === 0) this.run('systemd-sysusers', sysusers);
+    else this.run('useradd', '--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', user);
+    return true;
+  }
+
+  /** Returns the user that an installed unit runs as; undefined if the unit is not installed, or names no user. */
+  installedUser(unit: string): string | undefined {
+    const file = this.fileOf(unit, undefined);
+    return existsSync(file) ? /^User=(.+)$/m.exec(readFileSync(file, 'utf8'))?.[1]?.trim() : undefined;
   }
 
   /** Returns one line for each file that the user cannot read. */
   unreadable(user: string, files: readonly string[]): string[] {
-    return files
-      .filter((file) => spawnSync('runuser', ['-u', user, '--', 'test', '-r', file]).status !== 0)
-      .map((file) => `${file} can’t be read by ${user}: chown ${user} ${file} (a key keeps mode 0600)`);
+    return files.filter((file) => !canUser(user, '-r', file)).map((file) => `${file} can’t be read by ${user}: ${readableBy(user, file)}`);
   }
 
   /** Stops, disables and removes the installed units. @returns false if there were no units to remove. */
@@ -118,6 +133,33 @@ export class Services {
     if (error) throw this.#options.error('failed', `${command}: ${error.message}`, 'install systemd');
     return code ?? 1;
   }
+}
+
+/** Returns the numbers of a user and its group; undefined if there is no such user. */
+export function idsOf(user: string): { readonly uid: number; readonly gid: number } | undefined {
+  const number = (option: string) => {
+    const { status, stdout } = spawnSync('id', [option, user], { encoding: 'utf8' });
+    return status === 0 ? Number(stdout) : Number.NaN;
+  };
+  const [uid, gid] = [number('-u'), number('-g')];
+  return Number.isInteger(uid) && Number.isInteger(gid) ? { uid, gid } : undefined;
+}
+
+/** @param permission an option of test(1). */
+function canUser(user: string, permission: '-r' | '-x', path: string): boolean {
+  return spawnSync('runuser', ['-u', user, '--', 'test', permission, path]).status === 0;
+}
+
+function readableBy(user: string, file: string): string {
+  if (!existsSync(file)) return 'no such file';
+  const parents: string[] = [];
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    parents.unshift(folder);
+    if (folder === dirname(folder)) break;
+  }
+  const closed = parents.find((folder) => !canUser(user, '-x', folder));
+  if (closed !== undefined) return `${user} may not enter ${closed}; move the file, for example to /etc/elderly-bot`;
+  return `chown ${user} ${file} (a key keeps mode 0600)`;
 }
 
 interface UnitValues {

@@ -207,7 +207,7 @@ await yargs(words)
         .option('user', {
           type: 'string',
           requiresArg: true,
-          describe: 'install: user of the services, the same as of the robot’s ROS nodes; default: the user that called sudo',
+          describe: 'install: user of the services; default: elderly-bot, a user of their own, which is created',
         })
         .option('root', { type: 'string', requiresArg: true, describe: 'install, uninstall: change only files below this folder' })
         .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'logs: continue until Ctrl-C' })

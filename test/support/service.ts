@@ -1,12 +1,12 @@
 // Runs the agent as a unit in a systemd of its own, installed by `elderly-bot service install`, with a real broker outside.
-import { chownSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RosDomain } from '../../scripts/lab/domain.ts';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import type { Status } from '../../src/status/index.ts';
 import { Mosquitto } from './mosquitto.ts';
-import { LAB_AGENT, ROBOT_USER, SystemdLab } from './systemd.ts';
+import { LAB_AGENT, SystemdLab } from './systemd.ts';
 
 export const UNIT = 'elderly-bot.service';
 const CONFIG = '/etc/elderly-bot/robot.yaml';
@@ -64,7 +64,6 @@ export class ServiceBench {
     const bench = new ServiceBench({ lab, broker, files, folder, domain });
     mkdirSync(lab.path('/etc/elderly-bot'));
     cpSync(join(folder, 'certs'), lab.path(CERTS), { recursive: true });
-    for (const name of ['', ...readdirSync(lab.path(CERTS))]) chownSync(join(lab.path(CERTS), name), ROBOT_USER.id, ROBOT_USER.id);
     bench.configure(robot(broker.port));
     return bench;
   }
@@ -84,11 +83,19 @@ export class ServiceBench {
   }
 
   /** Installs the service as a user would, with shortened waits. @returns the output. */
-  install(user: string = ROBOT_USER.name, program: string = LAB_AGENT): string {
+  install({ user, program = LAB_AGENT }: { readonly user?: string; readonly program?: string } = {}): string {
     const folder = this.lab.path(`/etc/systemd/system/${UNIT}.d`);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'quick.conf'), DROP_IN);
-    const { code, text } = this.lab.runWith(this.#domain.env, program, 'service', 'install', '--config', CONFIG, '--user', user);
+    const { code, text } = this.lab.runWith(
+      this.#domain.env,
+      program,
+      'service',
+      'install',
+      '--config',
+      CONFIG,
+      ...(user === undefined ? [] : ['--user', user]),
+    );
     if (code !== 0) throw new Error(`service install ended with ${code}: ${text}\n${this.lab.journal(UNIT).slice(-3_000)}`);
     return text;
   }

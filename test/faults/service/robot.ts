@@ -36,7 +36,7 @@ export class Robot {
       const robot = new Robot(bench, domain, packages, await nodeIn(domain));
       robot.setEnvironment('');
       robot.installPackage(0);
-      bench.install(ROBOT_USER.name, '/usr/bin/elderly-bot');
+      bench.install({ program: '/usr/bin/elderly-bot' });
       return robot;
     } catch (error) {
       await bench.stop();

@@ -1,0 +1,118 @@
+// Tests the service under its own user in a real systemd: it hears and drives the ROS nodes of other users, who cannot read the device key.
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { Caller } from '../support/caller.ts';
+import { mosquittoUnavailable } from '../support/mosquitto.ts';
+import { RosPeer, rosUnavailable } from '../support/ros.ts';
+import { ServiceBench, STATE, UNIT } from '../support/service.ts';
+import { LAB_AGENT, ROBOT_USER, systemdMissing } from '../support/systemd.ts';
+
+const skip = systemdMissing() || rosUnavailable() || mosquittoUnavailable();
+const UNITS = [UNIT, 'elderly-bot-guard.service'];
+const BOOL = 'std_msgs/msg/Bool';
+const INT = 'std_msgs/msg/Int32';
+const KEY = '/etc/elderly-bot/certs/robot.key.pem';
+const LAMP = `
+commands:
+  lamp: { topic: /lamp, type: ${BOOL}, message: { data: $on }, args: { on: { type: boolean } } }
+`;
+/** Other users than the service's: one without rights, and root. */
+const OTHERS = { 'another user': ROBOT_USER.id, root: 0 } as const;
+
+describe('the service under its own user', { skip, timeout: 600_000 }, () => {
+  let domain: RosDomain;
+  let bench: ServiceBench;
+
+  before(async () => {
+    domain = await claimDomain();
+    bench = await ServiceBench.start(domain);
+    bench.configure(`${bench.configuration}${LAMP}`);
+    bench.install();
+  });
+
+  after(async () => {
+    await bench?.stop();
+    await domain?.release();
+  });
+
+  const idOf = (user: string) => Number(bench.lab.must('id', '-u', user));
+  const ownerOf = (path: string) => Number(bench.lab.must('stat', '--format=%u', path));
+  const steps = async () => (await bench.status(() => true)).channels.find(({ name }) => name === 'steps')?.messages ?? 0;
+
+  for (const [who, user] of Object.entries(OTHERS)) {
+    it(`hears every message of a node of ${who}, and sends a command to it`, async () => {
+      const before = await steps();
+      const peer = await RosPeer.start('other', domain.env, user);
+      const caller = await Caller.connect(bench.broker.port, bench.files);
+      try {
+        await bench.status(({ link }) => link.state === 'connected');
+        await peer.subscribe('/lamp', BOOL);
+        await peer.advertise('/steps', INT);
+        await peer.matched('/steps');
+        await peer.matched('/lamp');
+        await peer.burst('/steps', INT, 20, 20);
+        await bench.lab.until(async () => (await steps()) === before + 20, 30_000);
+        const lit = peer.next('/lamp', ({ data }) => data === true);
+        await caller.send('lamp', { args: { on: true } });
+        await lit;
+      } finally {
+        await caller.close();
+        await peer.close();
+      }
+    });
+  }
+
+  it('keeps the key and the state from another user', () => {
+    for (const file of [KEY, STATE, `${STATE}/outbox.db`]) {
+      const { code } = bench.lab.run('runuser', '-u', ROBOT_USER.name, '--', 'cat', file);
+      assert.notEqual(code, 0, file);
+    }
+    assert.equal(bench.lab.must('stat', '--format=%a %U', KEY), '600 elderly-bot\n');
+  });
+
+  it('has an exposure of at most 1.5 as installed', () => {
+    for (const unit of UNITS) {
+      const text = bench.lab.must('systemd-analyze', 'security', '--no-pager', unit);
+      const [, exposure] = /Overall exposure level for \S+: ([\d.]+)/.exec(text) ?? [];
+      assert.ok(Number(exposure) <= 1.5, text);
+    }
+  });
+
+  it('is installed again without a change', () => {
+    const text = bench.install();
+    assert.doesNotMatch(text, /created|gave/);
+    assert.match(text, /elderly-bot runs as elderly-bot/);
+  });
+
+  it('says that the programs of a user named by --user can read the key', () => {
+    const text = bench.install({ user: ROBOT_USER.name });
+    assert.match(text, /every program of robot can read this robot’s key/);
+    for (const file of [KEY, `${STATE}/outbox.db`]) assert.equal(ownerOf(file), ROBOT_USER.id, file);
+  });
+
+  it('takes over an installation of another user with its data, and nothing that is not that user’s', async () => {
+    const before = await bench.status(({ link }) => link.state === 'connected');
+    const inLab = (command: string) => bench.lab.must('sh', '-c', `cd ${STATE} && ${command}`);
+    inLab('echo secret >/etc/secret && chmod 600 /etc/secret && ln -s /etc/secret link && runuser -u robot -- ln -s /etc folder-link');
+    inLab('echo root >of-root && runuser -u robot -- touch once && runuser -u robot -- ln once twice');
+
+    const text = bench.install();
+    assert.match(text, /\/var\/lib\/elderly-bot: gave \d+ files and folders of robot to elderly-bot/);
+    assert.match(text, /\/etc\/elderly-bot: gave \d+ files and folders of robot to elderly-bot/);
+    const kept = { link: 'a symbolic link', 'folder-link': 'a symbolic link', 'of-root': 'belongs to user 0', once: 'has another name' };
+    for (const [name, reason] of Object.entries(kept)) assert.ok(text.includes(`left as it is: ${STATE}/${name}: ${reason}`), text);
+    assert.match(text, /programs of robot may have read this robot’s key: renew it/);
+
+    for (const file of ['/etc/secret', '/etc', `${STATE}/of-root`]) assert.equal(ownerOf(file), 0, file);
+    for (const file of [KEY, STATE, `${STATE}/outbox.db`, `${STATE}/lifetime.json`]) assert.equal(ownerOf(file), idOf('elderly-bot'), file);
+    const { boot } = await bench.status(({ link }) => link.state === 'connected');
+    assert.equal(boot, before.boot + 1, 'the lifetime goes on');
+  });
+
+  it('is uninstalled and keeps its user, who owns the state', () => {
+    const { text } = bench.lab.run(LAB_AGENT, 'service', 'uninstall');
+    assert.match(text, /kept: .*its owner, the service’s user/);
+    assert.equal(ownerOf(STATE), idOf('elderly-bot'));
+  });
+});
