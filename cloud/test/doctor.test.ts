@@ -262,6 +262,12 @@ describe('the bucket', { skip: NO_VERSITYGW }, () => {
     assert.deepEqual(await inspect({ AWS_REGION: undefined }), ['store_credentials']);
   });
 
+  test('is reported without encryption, because robots send nothing to it', async () => {
+    const url = new URL(server.endpoint);
+    url.hostname = '0.0.0.0';
+    assert.deepEqual(await inspect({ AWS_ENDPOINT_URL_S3: url.origin }), ['store_without_tls']);
+  });
+
   test('is reported in another region and at an unreachable store', async () => {
     const elsewhere = createHttp((_request, response) => response.writeHead(301).end());
     await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));

@@ -12,7 +12,8 @@ import { placeOf, type Source } from './source.ts';
 import { isTree, setAt, type Tree, valueAt } from './tree.ts';
 
 interface LeftOut {
-  readonly section: 'channels' | 'cameras' | 'commands';
+  readonly section: 'channels' | 'cameras' | 'commands' | 'uploads';
+  /** The key in the section. */
   readonly name: string;
   readonly text: string;
   /** Whether the entry is a channel that is probably meant as an alert: its class is not telemetry, or cannot be told. */
@@ -35,7 +36,10 @@ export interface LoadedConfig {
 }
 
 export interface LoadOptions {
-  /** Whether to leave out invalid channels and cameras, and commands with conditions on them, instead of refusing the configuration. */
+  /**
+   * Whether to leave out invalid channels, cameras and uploads.api, and commands with conditions on them or an invalid pattern, instead of
+   * refusing the configuration.
+   */
   readonly leaveOut?: boolean;
   /** Remapping rules from the command line, which take precedence over `ros.remap`. */
   readonly remap?: Remap | undefined;
@@ -74,21 +78,33 @@ export function loadedOf(config: Config, sources: readonly Source[], merged: Tre
   };
 }
 
-/** Removes invalid channels and cameras from `merged`, then the commands whose conditions refer to a removed channel. */
+/**
+ * Removes invalid channels and cameras from `merged`, then the commands whose conditions refer to a removed channel, or whose pattern is
+ * invalid. An API that earlier versions accepted, but that is not encrypted, must not stop the robot from watching.
+ */
 function leaveOutInvalid(merged: Tree, sources: readonly Source[]): LeftOut[] {
+  const uploads = removeInvalid(merged, 'uploads', sources);
   const channels = removeInvalid(merged, 'channels', sources);
   forgetInReflex(
     merged,
     channels.map(({ name }) => name),
   );
   const cameras = removeInvalid(merged, 'cameras', sources);
-  return [...channels, ...cameras, ...(channels.length > 0 ? removeInvalid(merged, 'commands', sources) : [])];
+  return [...uploads, ...channels, ...cameras, ...removeInvalid(merged, 'commands', sources)];
 }
 
-/** Removes a section's invalid entries. Commands are removed only for an invalid condition: any other fault is refused. */
+/** Faults for which an entry of a section is removed. Any other fault of the section is refused. */
+const REMOVABLE: Readonly<Record<LeftOut['section'], (path: readonly PropertyKey[]) => boolean>> = {
+  channels: () => true,
+  cameras: () => true,
+  commands: (path) => path[2] === 'when' || path.at(-1) === 'pattern',
+  uploads: (path) => path[1] === 'api',
+};
+
+/** Removes a section's invalid entries, and resets an invalid key with a default. */
 function removeInvalid(merged: Tree, section: LeftOut['section'], sources: readonly Source[]): LeftOut[] {
   const issues = (configSchema.safeParse(merged).error?.issues ?? []).filter(
-    ({ path }) => path[0] === section && path.length > 1 && (section !== 'commands' || path[2] === 'when'),
+    ({ path }) => path[0] === section && path.length > 1 && REMOVABLE[section](path),
   );
   const texts = new Map<string, string[]>();
   for (const issue of issues) {
@@ -100,7 +116,12 @@ function removeInvalid(merged: Tree, section: LeftOut['section'], sources: reado
     const entry = valueAt(merged, [section, name]);
     return { section, name, text: lines.join('; '), isAlert: section === 'channels' && mayBeAlert(entry) };
   });
-  if (isTree(entries)) for (const name of texts.keys()) delete entries[name];
+  if (isTree(entries)) {
+    for (const name of texts.keys()) {
+      if (section === 'uploads') entries[name] = null;
+      else delete entries[name];
+    }
+  }
   return leftOut;
 }
 

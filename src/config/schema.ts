@@ -1,6 +1,7 @@
 // The schema of the configuration. Most defaults are not here but in config/default.yaml, the lowest layer of every configuration. Only
 // defaults inside channels, commands and cameras are part of their schemas.
 import * as z from 'zod';
+import { isEncryptedOrLocal } from '../base/index.ts';
 import { channelName, commandName, TOPIC_PREFIX_PATTERN, thingName } from '../wire/index.ts';
 import { camera, cameraFaults } from './camera.ts';
 import { channel, nameFaults } from './channel.ts';
@@ -89,6 +90,7 @@ const fields = z.strictObject({
     api: z
       .string()
       .regex(/^https?:\/\/(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?$/, 'expected an origin, such as https://cloud.example.org')
+      .refine(isEncryptedOrLocal, 'expected https: without encryption only a cloud on this machine, such as http://localhost:8080')
       .nullable(),
     /** Maximum upload rate in kilobits per second. Null means no limit. */
     max_kbps: z.number().min(8).nullable(),

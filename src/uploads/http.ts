@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises';
 import type { ClientRequest } from 'node:http';
 import type { AxiosRequestConfig, AxiosResponse, AxiosStatic } from 'axios';
 import { codeOf, messageOf } from '../base/index.ts';
+import { lookupWith, plainRefusal, type Refusal } from './address.ts';
 import { type PacedRequest, type Pacing, slowestMs, UNLIMITED } from './pacing.ts';
 
 export interface Answer {
@@ -12,6 +13,8 @@ export interface Answer {
   readonly status: number;
   readonly text: string;
   readonly date: string | undefined;
+  /** The address that answered; undefined if there was no answer. */
+  readonly peer: string | undefined;
   /** The Retry-After header, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
@@ -25,6 +28,8 @@ export interface FileToPut extends RequestOptions {
   readonly url: string;
   /** The headers covered by the URL's signature. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Tells to which addresses the URL must not lead. */
+  readonly refusal: Refusal;
   /** The path of the file, or its bytes. */
   readonly source: string | Buffer;
   /** In bytes. */
@@ -57,24 +62,31 @@ export async function loadHttp(): Promise<void> {
 export async function postJson(url: string, token: string, body: unknown, options: RequestOptions): Promise<Answer> {
   const text = JSON.stringify(body);
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-  return exchange(options, text.length, UNANSWERED_AFTER_MS, (axios, config) => axios.post(url, text, { ...config, headers }));
+  return exchange(options, text.length, UNANSWERED_AFTER_MS, (axios, config) =>
+    axios.post(url, text, { ...config, ...pathTo(url), headers }),
+  );
 }
 
 export async function getPage(url: string, signal: AbortSignal): Promise<Answer> {
   return exchange({ pacing: UNLIMITED, signal }, 0, STALLED_AFTER_MS, (axios, config) =>
-    axios.get(url, { ...config, maxContentLength: MAX_PAGE_BYTES }),
+    axios.get(url, { ...config, ...pathTo(url), maxContentLength: MAX_PAGE_BYTES }),
   );
 }
 
-export async function putFile({ url, headers, source, size, ...options }: FileToPut): Promise<Answer> {
+export async function putFile({ url, headers, refusal, source, size, ...options }: FileToPut): Promise<Answer> {
   return exchange(options, size, STALLED_AFTER_MS, async (axios, config, { body }) => {
     const bytes = typeof source === 'string' ? (await open(source)).createReadStream() : source;
     try {
-      return await axios.put(url, body(bytes), { ...config, headers, maxBodyLength: size });
+      return await axios.put(url, body(bytes), { ...config, headers, lookup: lookupWith(refusal), maxBodyLength: size });
     } finally {
       if (!Buffer.isBuffer(bytes)) bytes.destroy();
     }
   });
+}
+
+/** The API's own origin may be anywhere, but without encryption only on this machine. */
+function pathTo(url: string): Pick<AxiosRequestConfig, 'lookup'> {
+  return url.startsWith('http:') ? { lookup: lookupWith(plainRefusal) } : {};
 }
 
 /** Errors on a reused connection that mean the server had just closed it. The request is then retried. */
@@ -99,12 +111,13 @@ async function exchange(options: RequestOptions, size: number, patienceMs: numbe
       status,
       text: typeof data === 'string' ? data : '',
       date: typeof date === 'string' ? date : undefined,
+      peer: sent.socket?.remoteAddress,
       retryAfterMs: retryAfter(headers['retry-after'], Date.parse(String(date))),
     };
   } catch (error) {
     const { request } = error as { readonly request?: ClientRequest };
     if (request?.reusedSocket && CLOSED.includes(codeOf(error) ?? '')) return exchange(options, size, patienceMs, send);
-    return { status: 0, text: messageOf(error), date: undefined, retryAfterMs: undefined };
+    return { status: 0, text: messageOf(error), date: undefined, peer: undefined, retryAfterMs: undefined };
   } finally {
     paced.end();
     abort();

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import * as z from 'zod';
-import { crashPoint, messageOf, parseJson } from '../base/index.ts';
+import { crashPoint, messageOf, parseJson, visible } from '../base/index.ts';
 import type { UploadRow } from '../outbox/index.ts';
+import { readAnnouncement } from './announcement.ts';
 import { type Answer, postJson, putFile, type RequestOptions } from './http.ts';
 import { contentTypeOf } from './item.ts';
 import type { DeviceTokens } from './token.ts';
@@ -31,13 +32,11 @@ export type Outcome =
   /** The file is damaged, or the cloud will never accept it. */
   | { readonly result: 'refused'; readonly reason: string };
 
-const announcement = z.union([
-  z.object({ upload_id: z.string(), object_key: z.string(), done: z.literal(true) }),
-  z.object({ upload_id: z.string(), object_key: z.string(), url: z.url(), headers: z.record(z.string(), z.string()) }),
-]);
-
 /** How often to request a URL or confirmation: before the PUT, after it, and once more in case the URL has expired. */
 const ROUNDS = 3;
+
+/** Characters of an answer that an error text quotes. */
+const MAX_QUOTED = 200;
 
 /** Statuses that mean that retrying the request is pointless. */
 const FINAL = [400, 409, 413, 422];
@@ -54,12 +53,12 @@ export async function transfer(row: UploadRow, source: string | Buffer, parts: T
       const fault = answer.status === 429 ? 'share' : 'path';
       return { result: 'later', reason: textOf('the cloud', answer), fault, afterMs: answer.retryAfterMs };
     }
-    const found = announcement.safeParse(parseJson(answer.text)).data;
-    if (!found) return { result: 'later', reason: 'the cloud’s answer does not describe an upload', fault: 'path', afterMs: undefined };
-    if ('done' in found) return { result: 'stored', uploadId: found.upload_id, objectKey: found.object_key };
+    const found = readAnnouncement(row, answer.text, parts.api, answer.peer);
+    if (found.result === 'unusable') return { result: 'later', reason: found.reason, fault: 'path', afterMs: undefined };
+    if (found.result === 'done') return { result: 'stored', uploadId: found.uploadId, objectKey: found.objectKey };
     crashPoint('upload_announced');
-    const { url, headers } = found;
-    const put = await putFile({ url, headers, source, size: row.size, pacing: parts.pacing, signal });
+    const { url, headers, refusal } = found;
+    const put = await putFile({ url, headers, refusal, source, size: row.size, pacing: parts.pacing, signal });
     crashPoint('upload_put');
     // 412 means that an object with this key already exists. The cloud decides whether it is this file.
     if (put.status === 200 || put.status === 412) continue;
@@ -104,9 +103,9 @@ async function announce(row: UploadRow, { api, tokens, pacing }: TransferParts, 
   return send();
 }
 
-/** Describes an answer in one line. The cloud's errors are JSON with a `detail`, S3's are XML with a `Code`. */
+/** Describes an answer in one line, and quotes what others wrote. The cloud's errors are JSON with a `detail`, S3's are XML with a `Code`. */
 function textOf(server: string, { status, text }: Answer): string {
-  if (status === 0) return `${server} cannot be reached: ${text}`;
+  if (status === 0) return `${server} cannot be reached: ${visible(text, MAX_QUOTED)}`;
   const detail = z.object({ detail: z.string() }).safeParse(parseJson(text)).data?.detail ?? /<Code>(\w+)<\/Code>/.exec(text)?.[1] ?? '';
-  return `${server} answered ${status}${detail ? `: ${detail.slice(0, 200)}` : ''}`;
+  return `${server} answered ${status}${detail ? `: “${visible(detail, MAX_QUOTED)}”` : ''}`;
 }

@@ -44,6 +44,7 @@ describe('backups', { timeout: 120_000 }, () => {
     const shutdown = new ShutdownStack(log);
     const credentials = readCredentials({ rootCa: files.ca, certFile: files.robot.cert, privateKey: files.robot.key });
     const uploads = startUploads({
+      loaded,
       config: loaded.config,
       credentials,
       db,

@@ -44,6 +44,23 @@ describe('a configuration', () => {
     assert.equal(config.channels.stranger, undefined);
   });
 
+  it('loses an API without encryption and a command with a refused pattern when the agent starts, and nothing else', () => {
+    const file = join(folder, 'earlier.yaml');
+    const pattern =
+      "{ topic: /say, type: std_msgs/String, message: { data: $value }, args: { value: { type: string, pattern: '(?!no).*' } } }";
+    writeFileSync(file, `uploads: { api: http://cloud.example.org }\ncommands:\n  say: ${pattern}\n`);
+    const { config, off } = loadConfig(file, {}, { leaveOut: true });
+    assert.deepEqual([config.uploads.api, config.commands.say, config.channels.fall?.class], [null, undefined, 'alert']);
+    assert.deepEqual(
+      off.map(({ section, name, text }) => [section, name, /earlier\.yaml:(\d):/.exec(text)?.[1]]),
+      [
+        ['uploads', 'api', '1'],
+        ['commands', 'say', '3'],
+      ],
+    );
+    assert.throws(() => loadConfig(file, {}), { code: 'CONFIG_INVALID' });
+  });
+
   it('reads the default battery by itself, unless it sets the scale, the unit or another source', () => {
     const batteryOf = (entry: string) => {
       const { type, field, scale, unit, min, max } = load(`channels: { battery: { ${entry} } }\n`).config.channels.battery ?? assert.fail();

@@ -202,7 +202,7 @@ describe('the doctor with one fault between robot and cloud', { skip, timeout: 3
       const robot = await withCloud(await fixtures.addRobot());
       const denied = { status: 403, code: 'AccessDenied' } as const;
       cloud.proxy.next(denied, denied, denied);
-      assertCause(await robot.examine(), 'uploads', /the object store answered 403: AccessDenied/);
+      assertCause(await robot.examine(), 'uploads', /the object store answered 403: “AccessDenied”/);
     });
 
     it('reports clocks that differ by an hour', async () => {

@@ -13,7 +13,6 @@ export type Trouble =
 
 export class ObjectProxy {
   readonly #server: Server;
-  readonly #host: string;
   readonly #troubles: Trouble[] = [];
   readonly #planned = new Map<string, Trouble[]>();
   /** The status of each PUT; 0 if it got no answer. */
@@ -21,13 +20,11 @@ export class ObjectProxy {
   /** Stored objects: their path, and the time of the store's answer in nanoseconds of CLOCK_MONOTONIC. */
   readonly stored: { readonly path: string; readonly ns: number }[] = [];
 
-  private constructor(server: Server, host: string) {
+  private constructor(server: Server) {
     this.#server = server;
-    this.#host = host;
   }
 
-  /** @param host the address for the robot. */
-  static async start(store: string, host = '127.0.0.1'): Promise<ObjectProxy> {
+  static async start(store: string): Promise<ObjectProxy> {
     const { hostname, port } = new URL(store);
     const server = createServer((asked, answer) => {
       const trouble = asked.method === 'PUT' ? proxy.#trouble(asked) : undefined;
@@ -59,13 +56,13 @@ export class ObjectProxy {
       const slow = typeof trouble === 'object' ? [slowly(trouble.bytesPerSecond)] : [];
       pipeline([asked, ...slow, passed]).catch(() => {});
     });
-    const proxy = new ObjectProxy(server, host);
-    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    const proxy = new ObjectProxy(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
 
   get url(): string {
-    return `http://${this.#host}:${(this.#server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** Sets the faults of the next PUTs. */

@@ -21,6 +21,7 @@ import {
   type TestStore,
 } from '../../cloud/test/support/objectStore.ts';
 import { ObjectProxy } from './objectProxy.ts';
+import { type TlsFiles, TlsFront } from './tlsFront.ts';
 
 interface Reply {
   readonly status: number;
@@ -41,6 +42,7 @@ export class UploadCloud {
   aheadMs = 0;
   asked = 0;
   #origin = '';
+  #fronts: readonly TlsFront[] = [];
 
   private constructor(db: Database, objects: TestStore, proxy: ObjectProxy, store: ObjectStore, api: Api) {
     this.db = db;
@@ -50,13 +52,24 @@ export class UploadCloud {
     this.#api = api;
   }
 
-  /** @param host the address for robots. @param databaseUrl of a PostgreSQL server; PGlite by default. */
-  static async start(host = '127.0.0.1', databaseUrl?: string): Promise<UploadCloud> {
+  /**
+   * @param databaseUrl of a PostgreSQL server; PGlite by default.
+   * @param remote the address for robots on another machine, to whom both API and store need TLS.
+   */
+  static async start(databaseUrl?: string, remote?: { readonly host: string; readonly files: TlsFiles }): Promise<UploadCloud> {
+    const front = (url: string) => (remote ? TlsFront.start(url, remote.host, remote.files) : undefined);
     const objects = await (findVersitygw() ? startVersitygw() : startS3rver());
     const db = databaseUrl === undefined ? await pgliteDatabase('memory:') : postgresDatabase({ url: databaseUrl });
     await migrate(db);
-    const proxy = await ObjectProxy.start(objects.endpoint, host);
-    const store = new ObjectStore({ bucket: BUCKET, endpoint: proxy.url, credentials: objects.credentials, region: REGION });
+    const proxy = await ObjectProxy.start(objects.endpoint);
+    const storeFront = await front(proxy.url);
+    const storeAt = (endpoint: string) => new ObjectStore({ bucket: BUCKET, endpoint, credentials: objects.credentials, region: REGION });
+    const store = storeAt(proxy.url);
+    if (storeFront) {
+      // This process does not trust the front's certificate, so that only the robots use it.
+      const signing = storeAt(storeFront.url);
+      store.signPut = (object, lifetimeS) => signing.signPut(object, lifetimeS);
+    }
     const api = await Api.open(db, {
       uploads: new Uploads({ db, store, dailyBytes: DAILY_BYTES }),
       device: { audience: () => cloud.origin, nowMs: () => Date.now() + cloud.aheadMs },
@@ -67,7 +80,10 @@ export class UploadCloud {
       reply.header('date', new Date(Date.now() + cloud.aheadMs).toUTCString());
       return cloud.outage ? reply.code(cloud.outage.status).send(cloud.outage.body) : undefined;
     });
-    cloud.#origin = await api.app.listen({ host, port: 0 });
+    const origin = await api.app.listen({ host: '127.0.0.1', port: 0 });
+    const apiFront = await front(origin);
+    cloud.#origin = apiFront?.url ?? origin;
+    cloud.#fronts = [storeFront, apiFront].filter((each) => each !== undefined);
     return cloud;
   }
 
@@ -116,6 +132,7 @@ export class UploadCloud {
   }
 
   async stop(): Promise<void> {
+    for (const front of this.#fronts) front.stop();
     this.#api.app.server.closeAllConnections();
     await this.#api.close();
     this.#store.close();

@@ -31,7 +31,7 @@ describe('fixed pacing', { timeout: 30_000 }, () => {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const pacing = new FixedPacing({ bytesPerSecond: null, yields: () => false, ...link });
     const headers = { 'content-length': String(source.length) };
-    return putFile({ url, headers, source, size: source.length, pacing, signal: new AbortController().signal });
+    return putFile({ url, headers, refusal: () => undefined, source, size: source.length, pacing, signal: new AbortController().signal });
   };
 
   it('sends every byte in order without a limit', async () => {

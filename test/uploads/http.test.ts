@@ -82,7 +82,7 @@ for (const [name, PacingOf] of Object.entries(PACINGS)) {
         const source = Buffer.alloc(50_000, 'x');
         const headers = { 'content-length': String(source.length) };
         // The head arrives. An alert holds the rest back.
-        const put = { url, headers, source, size: source.length, signal };
+        const put = { url, headers, refusal: () => undefined, source, size: source.length, signal };
         const refused = await putFile({ ...put, pacing: pacingOf({ yields: () => lengths.length === 1 }) });
         assert.deepEqual([refused.status, refused.text], [403, 'expired']);
         assert.equal((await putFile({ ...put, pacing: pacingOf() })).status, 200);
@@ -104,7 +104,7 @@ for (const [name, PacingOf] of Object.entries(PACINGS)) {
       const url = `http://127.0.0.1:${await freePort()}`;
       const { signal } = new AbortController();
       const isOpen = () => readdirSync('/proc/self/fd').some((fd) => linkOf(`/proc/self/fd/${fd}`) === source);
-      const put = { url, headers: {}, source, size: 5, pacing: pacingOf(), signal };
+      const put = { url, headers: {}, refusal: () => undefined, source, size: 5, pacing: pacingOf(), signal };
       assert.equal((await putFile(put)).status, 0);
       for (const untilMs = performance.now() + 5_000; isOpen(); await nextTurn())
         assert.ok(performance.now() < untilMs, 'the file is still open');

@@ -149,7 +149,7 @@ describe('uploads', { timeout: 120_000 }, () => {
     await rig.assertStored(second);
     assert.match(
       robot.problems.join('\n'),
-      /^raised uploads_failing: the cloud answered 503: maintenance; files waiting: 2\ncleared uploads_failing[^\n]*$/,
+      /^raised uploads_failing: the cloud answered 503: “maintenance”; files waiting: 2\ncleared uploads_failing[^\n]*$/,
     );
   });
 

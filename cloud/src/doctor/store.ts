@@ -1,19 +1,22 @@
 // Checks the bucket: it exists and accepts the credentials. The check writes nothing.
-import { messageOf } from '../../../src/base/index.ts';
+import { isEncryptedOrLocal, messageOf } from '../../../src/base/index.ts';
 import type { Environment } from '../settings/index.ts';
 import { ObjectStore } from '../uploads/index.ts';
-import { type Finding, ok, problem, reachOf, skipped } from './check.ts';
+import { type Finding, ok, problem, reachOf, skipped, warning } from './check.ts';
 
 /** An object that never exists. Verifying it needs the same rights as verifying an upload. */
 const ABSENT = { key: 'elderly-bot-cloud-doctor', contentType: 'text/plain', size: 0, sha256: '' };
 
 export async function checkStore({ S3_BUCKET: bucket, AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL }: Environment): Promise<Finding[]> {
   if (!bucket) return [skipped('store', 'S3_BUCKET is not set: robots can upload nothing')];
-  const store = new ObjectStore({ bucket, endpoint: AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || null });
+  const endpoint = AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL || null;
+  const store = new ObjectStore({ bucket, endpoint });
   try {
     await store.requireBucket();
     await store.verify(ABSENT);
-    return [ok('store', `${bucket} answers`)];
+    if (endpoint === null || isEncryptedOrLocal(endpoint)) return [ok('store', `${bucket} answers`)];
+    const remedy = 'give the store a certificate and set AWS_ENDPOINT_URL_S3 to https://...: robots send no file without encryption';
+    return [warning('store_without_tls', `${bucket} answers, but ${endpoint} is not encrypted`, remedy)];
   } catch (error) {
     return [faultOf(bucket, error)];
   } finally {

@@ -92,7 +92,7 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
     return started;
   };
   for (const { section, name, text, isAlert } of loaded.off)
-    if (section !== 'cameras') problems.raise('channel_off', text, name, isAlert ? 'critical' : undefined);
+    if (section === 'channels' || section === 'commands') problems.raise('channel_off', text, name, isAlert ? 'critical' : undefined);
   subscriptions = start(loaded, Object.keys(loaded.config.channels), {});
   let checks = 0;
   let ticker = every(FIRST_CHECKS_EVERY_MS, check);

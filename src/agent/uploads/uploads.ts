@@ -6,7 +6,7 @@ import { UploadRows } from '../../outbox/index.ts';
 import { Uploads, type UploadsOptions } from '../../uploads/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-type UploadParts = Pick<Parts, 'config' | 'credentials' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'shutdown'> &
+type UploadParts = Pick<Parts, 'loaded' | 'config' | 'credentials' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'shutdown'> &
   Pick<UploadsOptions, 'isPaused'>;
 
 /** @returns the size limit of the outbox file in bytes: `outbox.max_size` minus the share that is reserved for spooled files. */
@@ -16,8 +16,9 @@ export function rowsBytes({ outbox, uploads }: Config): number {
 
 /** @returns undefined if the robot does not upload files, or if the spool is unusable. */
 export function startUploads(parts: UploadParts): Uploads | undefined {
-  const { config, credentials, db, outbox, clock, lifetime, problems, shutdown, isPaused } = parts;
+  const { loaded, config, credentials, db, outbox, clock, lifetime, problems, shutdown, isPaused } = parts;
   const { api, max_kbps: maxKbps, max_size: maxBytes, max_age: maxAgeMs, retry_min: minMs, retry_max: maxMs, pacing } = config.uploads;
+  for (const { section, text } of loaded.off) if (section === 'uploads') problems.raise('uploads_failing', text);
   if (api === null) return undefined;
   const uploads = new Uploads({
     thing: config.thing,

@@ -130,7 +130,7 @@ export const media: Bench = {
   run: async ({ rig, rounds, seed, say }): Promise<Findings> => {
     // Without fsync, because a deployed store has a disk of its own.
     const postgres = findPostgres() ? await Postgres.start() : undefined;
-    const cloud = await UploadCloud.start(undefined, postgres?.url);
+    const cloud = await UploadCloud.start(postgres?.url);
     try {
       await cloud.know(THING, rig.certificate);
       const large = await largePicture(rig);

@@ -59,8 +59,9 @@ async function runNarrow({ runs, random, say }: Context): Promise<Outcome> {
     ip('-n', space, 'link', 'set', 'lo', 'up');
     const bucket = ['root', 'tbf', 'rate', `${RATE_KBIT}kbit`, 'burst', '1600', 'limit', QUEUE];
     ip('netns', 'exec', space, 'tc', 'qdisc', 'add', 'dev', `ebn${id}b`, ...bucket);
-    cloud = await UploadCloud.start(here);
     const files = await benchCertificates(join(folder, 'certs'), THING, [here]);
+    const remote = { host: here, files: { cert: readFileSync(files.broker.cert), key: readFileSync(files.broker.key) } };
+    cloud = await UploadCloud.start(undefined, remote);
     await cloud.know(THING, readFileSync(files.robot.cert, 'utf8'));
     const port = await freePort();
     const tls = [`cafile ${files.ca}`, `certfile ${files.broker.cert}`, `keyfile ${files.broker.key}`];
@@ -88,6 +89,7 @@ async function runNarrow({ runs, random, say }: Context): Promise<Outcome> {
       );
       const env = {
         ...process.env,
+        NODE_EXTRA_CA_CERTS: files.ca,
         AWS_IOT_ENDPOINT: `${here}:${port}`,
         AWS_ROOT_CA: files.ca,
         AWS_CERT_FILE: files.robot.cert,

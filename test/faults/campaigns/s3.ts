@@ -51,7 +51,7 @@ export const s3: Campaign = {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-s3-'));
     // If possible the database has a process of its own, because the cloud, the store's proxy and most robots share this process.
     const postgres = findPostgres() ? await Postgres.start() : undefined;
-    const cloud = await UploadCloud.start(undefined, postgres?.url);
+    const cloud = await UploadCloud.start(postgres?.url);
     const campaign = new S3(context, cloud, folder, await benchCertificates(join(folder, 'certs'), THING));
     try {
       return await campaign.run();
