@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   PROVISIONING_UNSET: 'configuration',
   PROVISIONING_REFUSED: 'peer',
   PROVISIONING_FAILED: 'environment',
+  FAMILY_KEY_INVALID: 'configuration',
+  FAMILY_KEYS_UNWRITABLE: 'environment',
   STATE_DIR_UNWRITABLE: 'environment',
   STATE_DIR_LOCKED: 'environment',
   OUTBOX_MISSING: 'environment',

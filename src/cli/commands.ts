@@ -1,4 +1,5 @@
-// `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints received commands.
+// `elderly-bot commands`: lists the configured commands, each with an example to paste. `commands log` prints received commands,
+// and `commands sign` a signed one.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ACTIONS } from '../agent/commands/commands.ts';
@@ -8,6 +9,7 @@ import { type ArgumentConfig, type CommandConfig, loadConfig, publicationsOf } f
 import { AgentError } from '../errors.ts';
 import { asUnreadable, type LoggedCommand, OUTBOX_FILE, readCommandLog } from '../outbox/index.ts';
 import { loadSalvaged } from './shared.ts';
+import { commandFrom, type TypedCommand } from './typedCommand.ts';
 
 export async function commands(file: string | undefined, json: boolean): Promise<number> {
   const entries = Object.entries(loadConfig(file, process.env).config.commands);
@@ -15,11 +17,18 @@ export async function commands(file: string | undefined, json: boolean): Promise
     name,
     args: argumentSchema(command),
     motion: command.motion,
+    signed: command.signed,
     available: isAvailable(command),
     example: exampleOf(name, command, file),
   }));
   if (json) await print(JSON.stringify(listed));
   else for (const [name, command] of entries) await print(describe(name, command, file));
+  return 0;
+}
+
+/** Prints a signed command, as an app of the family would send it. @throws AgentError FAMILY_KEY_INVALID or KEY_PERMISSIONS */
+export async function sign({ config, ...typed }: TypedCommand & { readonly config: string | undefined }): Promise<number> {
+  await print(JSON.stringify(await commandFrom(loadSalvaged(config, ['thing', 'commands']), typed)));
   return 0;
 }
 
@@ -54,6 +63,7 @@ function describe(name: string, command: CommandConfig, file: string | undefined
     command.does ? `the agent's own ${command.does}` : published.join(' and '),
     ...Object.entries(command.args).map(([arg, rules]) => `${arg}: ${limitsOf(rules)}`),
     ...(command.motion ? ['MOVES THE ROBOT'] : []),
+    ...(command.signed === 'off' ? [] : [command.signed === 'required' ? 'must be signed by a family key' : 'may be signed']),
     ...command.when.map(({ text }) => `when ${text}`),
     ...(command.confirm ? [`confirmed by ${command.confirm.topic}`] : []),
     ...(command.legacy ? ['id and expiry are optional'] : []),
@@ -71,11 +81,12 @@ function limitsOf({ type, min, max, enum: words, choices, unit, default: value, 
 }
 
 /** A command line to paste. It sets every required argument or, if no argument is required, the first one to show the syntax. */
-function exampleOf(name: string, { args }: CommandConfig, file: string | undefined): string {
+function exampleOf(name: string, { args, signed }: CommandConfig, file: string | undefined): string {
   const needed = Object.entries(args).filter(([, { required, default: value }]) => required && value === undefined);
   const shown = needed.length > 0 ? needed : Object.entries(args).slice(0, 1);
   const words = shown.map(([arg, rules]) => (arg === 'value' ? exampleValue(rules) : `${arg}=${exampleValue(rules)}`));
-  return `elderly-bot send ${[name, ...words].join(' ')}${configFlag(file)}`;
+  const key = signed === 'required' ? ' --sign KEYFILE' : '';
+  return `elderly-bot send ${[name, ...words].join(' ')}${key}${configFlag(file)}`;
 }
 
 function exampleValue({ type, min, max, enum: words, choices, default: value }: ArgumentConfig): string {

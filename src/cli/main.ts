@@ -163,18 +163,14 @@ await yargs(words)
       },
     ),
   )
-  .command(
-    ['commands [what]'],
-    'List the configured commands; `commands log` lists received commands and their results',
-    (y) =>
-      y
-        .positional('what', { choices: ['list', 'log'] as const, default: 'list' as const })
-        .options({ ...CONFIG, ...JSON_OUTPUT })
-        .option('limit', wholeOption('--limit', 'log: number of most recent commands', 20, 1)),
-    handler(() => import('./commands.ts'))(({ commands, log }, { what, config, json, limit }) =>
-      what === 'log' ? log(config, limit, json) : commands(config, json),
-    ),
-  )
+  .command('commands', 'List the configured commands; `commands log` lists received ones, `commands sign` signs one', async (y) => {
+    const { commandCommands } = await import('./familyCommands.ts');
+    return commandCommands(y);
+  })
+  .command('pair', 'Pair the family’s devices, whose signatures commands may need: add, list, revoke', async (y) => {
+    const { pairCommands } = await import('./familyCommands.ts');
+    return pairCommands(y);
+  })
   .command(
     'send <name> [words..]',
     'Send a command with the cloud’s certificate and show the result',
@@ -193,6 +189,7 @@ await yargs(words)
           requiresArg: true,
           describe: 'Private key of the cloud; default: cloud.key.pem in the same folder',
         })
+        .option('sign', { type: 'string', requiresArg: true, describe: 'Private key of a paired device (PEM), which signs the command' })
         .option('ttl', wholeOption('--ttl', 'Validity in seconds; default: 10, or the limit of the configuration', undefined, 1))
         .option('timeout', wholeOption('--timeout', 'Seconds to wait for the result', 15, 1, 3_600)),
     handler(() => import('./send.ts'))(({ send }, args) => send(args)),

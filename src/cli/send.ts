@@ -1,61 +1,43 @@
 // `elderly-bot send NAME ...`: sends a command as the cloud does, with the cloud's certificate, and prints the result. For test benches.
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { configFlag, parseJson, present } from '../base/index.ts';
-import { brokerOf, type CommandConfig, type Config } from '../config/index.ts';
+import { configFlag, present } from '../base/index.ts';
+import { brokerOf, type Config } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type CredentialPaths, identityPaths, readCredentials } from '../identity/index.ts';
 import { lockHolder } from '../state/index.ts';
 import { call } from '../uplink/index.ts';
-import type { Command, Result } from '../wire/index.ts';
+import type { Result } from '../wire/index.ts';
 import { loadSalvaged, remark } from './shared.ts';
+import { commandFrom, type TypedCommand } from './typedCommand.ts';
 
-const TTL_S = 10;
-
-interface SendOptions {
+interface SendOptions extends TypedCommand {
   readonly config: string | undefined;
-  readonly name: string;
-  /** A single `VALUE`, or one `NAME=VALUE` per argument. */
-  readonly words: readonly string[];
   readonly cert: string | undefined;
   readonly key: string | undefined;
-  /** Validity of the command in seconds. The default is 10, or the configured limit if that is lower. */
-  readonly ttl: number | undefined;
   /** How long to wait for the result, in seconds. */
   readonly timeout: number;
   readonly json: boolean;
 }
 
 /** @returns the exit code: 0 if the result's status is `done`, otherwise 1. */
-export async function send({ config: file, name, words, cert, key, ttl, timeout, json }: SendOptions): Promise<number> {
+export async function send({ config: file, cert, key, timeout, json, ...typed }: SendOptions): Promise<number> {
   const config = loadSalvaged(file, ['thing', 'topic_prefix', 'mqtt']);
-  const id = randomBytes(12).toString('base64url');
-  const known = config.commands[name];
-  const ttlS = ttl ?? Math.min(TTL_S, (known?.ttl ?? Number.POSITIVE_INFINITY) / 1_000);
-  const now = Date.now();
-  const command: Command = {
-    id,
-    thing: config.thing,
-    command: name,
-    ...argumentsOf(words, known),
-    issued_at: now,
-    expires_at: now + ttlS * 1_000,
-  };
+  const command = await commandFrom(config, typed);
   const startedMs = performance.now();
   const result = await call({
     ...brokerOf(config.mqtt),
     credentials: readCredentials(cloudFiles(config, cert, key)),
     topicPrefix: config.topic_prefix,
-    id,
+    id: command.id,
     payload: JSON.stringify(command),
-    expiresInS: Math.ceil(ttlS),
+    expiresInS: Math.ceil((command.expires_at - command.issued_at) / 1_000),
     timeoutMs: timeout * 1_000,
   });
   const tookMs = Math.round(performance.now() - startedMs);
   await present({ command, result: result ?? null, took_ms: tookMs }, json, ({ result: found }) => {
     const outcome = found ? `${describe(found)} after ${tookMs} ms${appliedBy(found)}` : `no answer within ${timeout} s`;
-    return `${name} ${id}: ${outcome}`;
+    return `${command.command} ${command.id}: ${outcome}`;
   });
   if (!result) remark(explainSilence(config, configFlag(file)));
   return result?.status === 'done' ? 0 : 1;
@@ -75,29 +57,6 @@ function describe({ status, reason, detail }: Result): string {
 
 function appliedBy({ applied }: Result): string {
   return applied === undefined ? '' : `; applied ${JSON.stringify(applied)}`;
-}
-
-/** An argument is sent as text if it is not JSON, or if its configured type is string; otherwise as the parsed JSON value. */
-function argumentsOf(words: readonly string[], command: CommandConfig | undefined): Pick<Command, 'value' | 'args'> {
-  const [word] = words;
-  if (word === undefined) return {};
-  const parseArgument = (name: string, text: string) => {
-    const json = command?.args[name]?.type === 'string' ? undefined : parseJson(text);
-    return json === undefined ? text : json;
-  };
-  const isValue = !/^[a-z][a-z0-9_]*=/.test(word) || command?.args.value?.type === 'string';
-  if (words.length === 1 && isValue) return { value: parseArgument('value', word) };
-  const args = words.map((each) => {
-    const at = each.indexOf('=');
-    if (at < 1) {
-      throw new AgentError('CONFIG_INVALID', `argument ${each}: expected NAME=VALUE`, {
-        remedy: 'elderly-bot commands shows an example of each command',
-      });
-    }
-    const name = each.slice(0, at);
-    return [name, parseArgument(name, each.slice(at + 1))] as const;
-  });
-  return { args: Object.fromEntries(args) };
 }
 
 /** Defaults to the files that `certs dev-ca` creates next to the robot's certificate. @throws AgentError CERTIFICATE_MISSING */

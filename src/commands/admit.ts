@@ -2,6 +2,7 @@
 // readable stop that is addressed to this robot is admitted.
 import { parseJson } from '../base/index.ts';
 import { type BuiltinCommand, type CommandConfig, DURATION, STOP } from '../config/index.ts';
+import { duplicateKey, type FamilyKey, type PairedKeys, verifySignature } from '../signing/index.ts';
 import {
   COMMAND_ID_PATTERN,
   COMMAND_NAME_PATTERN,
@@ -37,6 +38,8 @@ export interface AdmissionFacts {
   readonly moving: string | undefined;
   /** Why no motion may start now, for example because the guard is missing. Undefined if motions may start. */
   readonly noMotion: string | undefined;
+  /** The keys that may sign commands. Called only for a command whose signature counts. */
+  readonly familyKeys: () => PairedKeys;
   /** Returns the reason if the agent cannot execute this built-in command. */
   readonly unable: (action: BuiltinCommand) => string | undefined;
   /** Whether the inbox is full. If so, all commands except stops and duplicates are refused. */
@@ -58,6 +61,8 @@ export interface Admitted {
   readonly clamped: readonly string[];
   /** Whether the command starts or ends a motion. Undefined if it does neither. */
   readonly motion: { readonly begins: true; readonly durationMs: number } | { readonly begins: false } | undefined;
+  /** The family key that signed the command. Undefined if it is not signed, or its signature does not count. */
+  readonly signer?: FamilyKey | undefined;
   /** Milliseconds until the command expires. Undefined if the clock is not trusted or the command has no expiry. */
   readonly validMs?: number | undefined;
 }
@@ -96,7 +101,10 @@ export function admit(arrival: Arrival, facts: AdmissionFacts): Verdict {
     parsed.data.args === undefined ? parsed.data : { ...parsed.data, args: (json as { args: Command['args'] }).args };
   const config = configOf(command.command, facts);
   if (!config) return refuse(names, 'unknown_command', `known: ${Object.keys(facts.commands).join(', ') || 'none'}`);
-  return admitKnown(command, config, arrival, facts) ?? admitArguments(command, config, facts);
+  const refused = admitKnown(command, config, arrival, facts);
+  if (refused) return refused;
+  const signer = signerOf(command, config, payload, facts);
+  return signer && 'verdict' in signer ? signer : admitArguments(command, config, signer, facts);
 }
 
 /** Whether this is a stop. A stop must be handled before all waiting commands. */
@@ -131,8 +139,27 @@ function incomplete({ id, thing, expires_at: expiresAt, command: name }: Command
   return `${missing} missing; to admit ${name} without id, thing and expires_at, set legacy: true for it in the robot’s configuration`;
 }
 
+/** @returns the family key that signed the command, a refusal, or undefined if the command may run without a signature. */
+function signerOf(command: Command, { signed }: CommandConfig, payload: Buffer, facts: AdmissionFacts): FamilyKey | Refused | undefined {
+  const { id, thing, command: name, value, args, issued_at, expires_at, sig } = command;
+  const refuseUnsigned = (detail: string) => refuse({ id, name }, 'not_allowed', `signature: ${detail}`);
+  if (signed === 'off' || (signed === 'optional' && sig === undefined)) return undefined;
+  const { keys, damage } = facts.familyKeys();
+  if (damage !== undefined) return refuseUnsigned(`the robot’s family keys can’t be used: ${damage}`);
+  if (keys.length === 0) return refuseUnsigned('no family key is paired with this robot; run elderly-bot pair on it');
+  if (sig === undefined) return refuseUnsigned('missing; a family key that is paired with this robot must sign this command');
+  if (id === undefined || thing === undefined || issued_at === undefined || expires_at === undefined)
+    return refuseUnsigned('a signed command needs id, thing, issued_at and expires_at');
+  if (value !== undefined && args !== undefined) return refuse({ id, name }, 'bad_arguments', 'both value and args are given; give one');
+  const twice = duplicateKey(payload.toString('utf8'));
+  if (twice !== undefined) return refuseUnsigned(`the key ${twice.slice(0, 40)} is there twice, so it is not clear what was signed`);
+  const fields = { thing, command: name, args: args ?? (value === undefined ? {} : { value }), id, issued_at, expires_at };
+  const signer = verifySignature(fields, sig, keys);
+  return typeof signer === 'string' ? refuseUnsigned(signer) : signer;
+}
+
 /** Checks the arguments, the rate limit, the conditions and the motion state. */
-function admitArguments(command: Command, config: CommandConfig, facts: AdmissionFacts): Verdict {
+function admitArguments(command: Command, config: CommandConfig, signer: FamilyKey | undefined, facts: AdmissionFacts): Verdict {
   const names = { id: command.id, name: command.command };
   const args = checkArguments(command, config);
   if (typeof args === 'string') return refuse(names, 'bad_arguments', args);
@@ -150,7 +177,7 @@ function admitArguments(command: Command, config: CommandConfig, facts: Admissio
   const { values, clamped } = args;
   const { trusted, wallMs } = facts.clock;
   const validMs = trusted && command.expires_at !== undefined ? command.expires_at - wallMs : undefined;
-  return { verdict: 'admitted', ...names, config, values, messages: messagesFor(config, values), clamped, motion, validMs };
+  return { verdict: 'admitted', ...names, config, values, messages: messagesFor(config, values), clamped, motion, signer, validMs };
 }
 
 /** If the arguments equal `motion_unless`, the command ends a motion. Otherwise it starts one, or replaces a motion of the same name. */

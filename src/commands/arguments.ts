@@ -103,7 +103,12 @@ export function announce(
 ): AnnouncedCommand[] {
   return Object.entries(commands)
     .filter(([, { does }]) => does === undefined || unable(does) === undefined)
-    .map(([name, config]) => ({ name, args: argumentSchema(config), motion: config.motion }));
+    .map(([name, config]) => ({
+      name,
+      args: argumentSchema(config),
+      motion: config.motion,
+      ...(config.signed === 'off' ? {} : { signed: config.signed }),
+    }));
 }
 
 export function argumentSchema({ args }: CommandConfig): Record<string, unknown> {

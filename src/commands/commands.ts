@@ -4,8 +4,9 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock/index.ts';
 import { type BuiltinCommand, type CommandConfig, STOP } from '../config/index.ts';
 import type { CommandJournal, Outbox } from '../outbox/index.ts';
+import type { FamilyKeys } from '../signing/index.ts';
 import type { HistogramStatus } from '../status/index.ts';
-import { type AdmissionFacts, type Arrival, admit, isStop, type Refused, type Verdict } from './admit.ts';
+import { type AdmissionFacts, type Admitted, type Arrival, admit, isStop, type Refused, type Verdict } from './admit.ts';
 import { type BuiltinActions, Executor, type Timing } from './executor.ts';
 import { Inbox, RateLimiter } from './inbox.ts';
 import { Motion, type MotionGuard } from './motion.ts';
@@ -27,6 +28,7 @@ interface CommandsOptions {
   readonly unrecordable?: () => string | undefined;
   /** Called with a text while more commands arrive than the robot can remember or answer, and with undefined afterwards. */
   readonly onFlood?: (text: string | undefined) => void;
+  readonly familyKeys: Pick<FamilyKeys, 'read'>;
   /** How long the current broker connection has existed. Undefined if there is no connection. */
   readonly connectedForMs: () => number | undefined;
   readonly log: Logger;
@@ -110,6 +112,7 @@ export class Commands {
     }
     if (verdict.verdict === 'admitted') {
       this.#rateLimiter.count(verdict.name);
+      this.#logSigner(verdict);
       this.#executor.begin(verdict, job);
     } else if (verdict.verdict === 'stop') this.#executor.stop(verdict, job);
     else if (verdict.verdict === 'refused') this.#refuse(verdict);
@@ -120,8 +123,14 @@ export class Commands {
     return verdict.verdict === 'admitted' ? 'ran' : 'refused';
   }
 
+  #logSigner({ id, name, signer }: Admitted): void {
+    if (!signer) return;
+    const fields = { event: 'command_signed', id, command: name, key: signer.kid };
+    this.#options.log.info(fields, `${name} was signed with the key of ${signer.name}`);
+  }
+
   #facts(flooded: boolean): AdmissionFacts {
-    const { thing, commands, clock, latestValue, connectedForMs, unrecordable } = this.#options;
+    const { thing, commands, clock, latestValue, familyKeys, connectedForMs, unrecordable } = this.#options;
     const results = this.#results;
     const wallMs = clock.wall();
     const connectedFor = connectedForMs();
@@ -134,6 +143,7 @@ export class Commands {
       latestValue,
       moving: this.#motion.name,
       noMotion: this.#options.guard.missing,
+      familyKeys: () => familyKeys.read(),
       unable: (name) => this.unable(name),
       flooded,
       stopping: this.#executor.isStopping,

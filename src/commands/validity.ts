@@ -51,6 +51,8 @@ function untimelyByBroker(
 ): Untimely | undefined {
   const text = 'the robot does not know the time';
   if (config.motion) return rejected('clock_untrusted', `${text}; until then ${STOP} is the only motion command that it accepts`);
+  // The broker's expiry is no evidence against the broker, and a signature is there to need no trust in it.
+  if (config.signed === 'required') return rejected('clock_untrusted', `${text}, so it can’t tell a signed command from an old one`);
   if (expiryMs === undefined) return rejected('clock_untrusted', `${text}; send ${name} with an MQTT message expiry`);
   if (issuedAt !== undefined && expiresAt - issuedAt > config.ttl) return tooLong(config);
   if (expiryMs <= config.ttl) return undefined;

@@ -91,6 +91,11 @@ export const commandConfig = z
     motion: z.boolean().default(false),
     /** Argument values with which the command ends a motion instead of starting one, such as `{value: stop}`. */
     motion_unless: z.record(argumentName, z.union([z.boolean(), z.number(), z.string()])).optional(),
+    /**
+     * Whether a family key must sign the command: `required`, or `optional`, by which an unsigned one is admitted, but none with a wrong
+     * signature.
+     */
+    signed: z.enum(['required', 'optional', 'off']).default('off'),
     /** Conditions on channels that must all hold, such as `battery > 15` or `fall == false`. */
     when: z.array(condition).max(16).default([]),
     /** If a channel's last message is older than this, conditions on that channel are not met. */
@@ -170,6 +175,8 @@ function commandFaults(command: CommandConfig): Fault[] {
   for (const name of Object.keys(unless ?? {})) {
     if (!Object.hasOwn(args, name)) faults.push([['motion_unless', name], 'expected the name of an argument of this command']);
   }
+  if (command.legacy && command.signed === 'required')
+    faults.push([['legacy'], 'expected false: a signed command needs an id, a thing and an expiry']);
   if (unless && !motion) faults.push([['motion_unless'], 'expected only with motion: true']);
   if (does !== undefined && confirm)
     faults.push([['confirm'], 'expected only with a ROS message: the agent knows the result of its own actions']);
@@ -206,6 +213,7 @@ export function crossFaults(commands: Readonly<Record<string, CommandConfig>>, c
   if (stop && namesIn(publicationsOf(stop).map(({ message }) => message)).length > 0) {
     faults.push([['commands', STOP, 'message'], 'expected no arguments in the message of stop']);
   }
+  if (stop && stop.signed !== 'off') faults.push([['commands', STOP, 'signed'], 'expected off: stop is admitted from everyone']);
   for (const [name, { motion, when }] of Object.entries(commands)) {
     if (motion && !stop)
       faults.push([['commands', name, 'motion'], 'expected a command stop in this configuration: a robot that can move needs it']);

@@ -122,6 +122,16 @@ export const PROBLEMS = {
     remedy:
       'correct the line that the text names (elderly-bot config check shows it too), then run elderly-bot reload; a restart before that fails or leaves the invalid entries out',
   },
+  no_family_key: {
+    severity: 'warning',
+    title: 'No family key is paired, so the robot refuses every command that must be signed',
+    remedy: 'pair a phone at the robot: elderly-bot pair',
+  },
+  family_keys_damaged: {
+    severity: 'error',
+    title: 'The file of the family keys cannot be used, so the robot refuses every signed command',
+    remedy: 'correct what the text names, or move the file away and pair the phones again: elderly-bot pair',
+  },
   guard_missing: {
     severity: 'error',
     title: 'The guard does not answer, so the robot refuses commands that move it',

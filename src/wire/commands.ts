@@ -25,6 +25,8 @@ export const command = z.object({
   args: z.record(z.string(), z.unknown()).optional(),
   issued_at: wallTime.optional(),
   expires_at: wallTime.optional(),
+  /** A family key's signature: a detached JWS, or an assertion of WebAuthn. Only the robot reads it. */
+  sig: z.unknown().optional(),
 });
 export type Command = z.infer<typeof command>;
 

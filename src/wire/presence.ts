@@ -8,6 +8,8 @@ export const announcedCommand = z.object({
   /** The JSON Schema of the arguments. */
   args: z.unknown(),
   motion: z.boolean(),
+  /** Whether the command must or may be signed by a family key. Absent if the robot does not read signatures of it. */
+  signed: z.enum(['required', 'optional']).optional(),
 });
 export type AnnouncedCommand = z.infer<typeof announcedCommand>;
 

@@ -26,6 +26,7 @@ const COMMANDS = [
   'logs',
   'outbox',
   'commands',
+  'pair',
   'send',
   'service',
   'certs',

@@ -63,6 +63,7 @@ function facts(over: Partial<AdmissionFacts> = {}): AdmissionFacts {
     latestValue: () => undefined,
     moving: undefined,
     noMotion: undefined,
+    familyKeys: () => ({ keys: [], damage: undefined }),
     unable: () => undefined,
     flooded: false,
     stopping: false,

@@ -54,6 +54,7 @@ describe('running commands', () => {
       guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
       builtin: { ping: () => Promise.reject(new Error('the action failed')) },
       latestValue: () => undefined,
+      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
       connectedForMs: () => 60_000,
       log: pino({ level: 'silent' }),
     });

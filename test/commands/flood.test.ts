@@ -39,6 +39,7 @@ describe('the robot in a flood of commands', () => {
       guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
       builtin: {},
       latestValue: () => undefined,
+      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
       connectedForMs: () => HOUR_MS,
       onFlood: (text) => floods.push(text),
       log: pino({ level: 'silent' }),

@@ -77,6 +77,7 @@ describe('the log of commands', () => {
       guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
       builtin: {},
       latestValue: () => undefined,
+      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
       connectedForMs: () => 60_000,
       log: pino({ level: 'silent' }),
     });

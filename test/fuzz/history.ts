@@ -83,6 +83,7 @@ export class History {
         const value = channel === 'battery' ? this.#battery : this.#fall;
         return value === undefined ? undefined : { value, ageMs: 1_000 };
       },
+      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
       connectedForMs: () => clock.wallMs - this.#connectedAtMs,
       log: pino({ level: 'silent' }),
     });

@@ -8,6 +8,7 @@ import { fieldReader } from '../../sensing/index.ts';
 import type { Reloaded } from '../../status/index.ts';
 import type { Parts, Running } from '../lifecycle/parts.ts';
 import { configured } from '../sensing/subscription.ts';
+import { openFamilyKeys } from './familyKeys.ts';
 
 /** The built-in actions that this version supports. */
 export const ACTIONS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly BuiltinCommand[];
@@ -35,6 +36,7 @@ export function startCommands(parts: CommandParts): Pick<Parts, 'commands' | 'jo
     clock,
     guard,
     builtin: builtinActions(parts, config),
+    familyKeys: openFamilyKeys(parts, config),
     latestValue: (channel) => running.get('channels').latestValue(channel),
     connectedForMs: () => {
       const { state, since_ms: sinceMs } = running.get('uplink').status();
