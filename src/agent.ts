@@ -25,6 +25,8 @@ import { Incidents } from './agent/media/incidents.ts';
 import { DamageWatch, openQueue, startMaintenance } from './agent/outbox/queue.ts';
 import { Reflex } from './agent/reflex/reflex.ts';
 import { startChannels } from './agent/sensing/channels.ts';
+import type { ReturnPace } from './agent/storage/returnPace.ts';
+import { watchStorage } from './agent/storage/watch.ts';
 import { createUplink, saveUplink } from './agent/uplink/link.ts';
 import { startScheduled } from './agent/uploads/scheduled.ts';
 import { startUploads } from './agent/uploads/uploads.ts';
@@ -35,29 +37,47 @@ import type { LogFile, Logger } from './logs/index.ts';
 import { isCorruption, retryWithoutBallast, type WaitingRow } from './outbox/index.ts';
 import { SharedMemoryRepair, startRosNode } from './ros/index.ts';
 import type { HealthProbe } from './service/index.ts';
-import { Lifetime, lockStateDir, type Stopped } from './state/index.ts';
+import { Lifetime, openStorage, type Stopped } from './state/index.ts';
 import type { Reloaded, Status } from './status/index.ts';
 import { VERSION } from './version.ts';
+
+/** The things that an agent takes over from the previous one in its process. */
+export interface Inherited {
+  /** Rows that the previous agent could not write to its database. */
+  readonly unwritten: readonly WaitingRow[];
+  /** Why the state directory cannot be written, so that the agent must use its stand-in. */
+  readonly failure: string | undefined;
+  /** Whether there was a previous agent. It may have been unable to record that it stopped. */
+  readonly isRestart: boolean;
+  readonly pace: ReturnPace;
+}
+
+/** Why the next agent in this process must use the stand-in of the state directory; undefined if it must try the state directory. */
+export interface Restart {
+  readonly failure: string | undefined;
+}
 
 export class Agent {
   readonly #live: LiveConfig;
   readonly #log: Logger;
   readonly #logFile: LogFile;
-  readonly #adopted: readonly WaitingRow[];
+  readonly #inherited: Inherited;
   readonly #startRos: typeof startRosNode;
   readonly #shutdown: ShutdownStack;
-  readonly #damage: DamageWatch;
+  readonly #restart: (restart: Restart) => void;
   readonly #running = new Running();
   readonly #stopping = new AbortController();
   #stopped: Stopped = 'asked';
 
-  /** Resolves if the outbox file may be damaged. The caller must then start a new agent, because startup repairs the file. */
-  readonly damaged: Promise<'damaged'>;
+  /**
+   * Resolves if the outbox file may be damaged, cannot be written, or can be written again. The caller must then start a new agent, because
+   * startup repairs the file, or chooses another.
+   */
+  readonly mustRestart: Promise<Restart>;
 
   /**
    * @param reread reads the same configuration again. It throws AgentError if the configuration is invalid.
    * @param logFile the second destination of `log`. The agent opens it once it has locked the state directory.
-   * @param adopted rows that the previous agent could not write to the database.
    * @param startRos starts the ROS node. Tests pass in a simulated node.
    */
   constructor(
@@ -65,25 +85,25 @@ export class Agent {
     reread: () => LoadedConfig,
     log: Logger,
     logFile: LogFile,
-    adopted: readonly WaitingRow[] = [],
+    inherited: Inherited,
     startRos: typeof startRosNode = startRosNode,
   ) {
     this.#live = new LiveConfig(loaded, reread, log);
     this.#log = log;
     this.#logFile = logFile;
-    this.#adopted = adopted;
+    this.#inherited = inherited;
     this.#startRos = startRos;
     this.#shutdown = new ShutdownStack(log);
-    let onDamage = () => {};
-    this.damaged = new Promise((resolve) => {
-      onDamage = () => resolve('damaged');
+    let restart = (_: Restart) => {};
+    this.mustRestart = new Promise((resolve) => {
+      restart = resolve;
     });
-    this.#damage = new DamageWatch(loaded.config.state_dir, log, () => onDamage());
+    this.#restart = restart;
   }
 
   /** Rows that exist only in memory. Once the agent has stopped, these are the rows that could not be written to the database. */
   get unwritten(): readonly WaitingRow[] {
-    return this.#running.find('outbox')?.unwritten ?? this.#adopted;
+    return this.#running.find('outbox')?.unwritten ?? this.#inherited.unwritten;
   }
 
   /** If startup fails, its completed steps are undone. @throws AgentError if someone must fix the cause before the agent can start. */
@@ -91,7 +111,7 @@ export class Agent {
     try {
       await this.#start(signal);
     } catch (error) {
-      this.#damage.recordIfDamage(error);
+      this.#running.find('damage')?.recordIfDamage(error);
       if (!signal.aborted) logFailedStart(error, this.#logFile, this.#log);
       await this.stop(2_000, signal.aborted ? 'asked' : isCorruption(error) ? 'mending' : 'failed').catch(() => {});
       throw error;
@@ -131,29 +151,33 @@ export class Agent {
   async #start(signal: AbortSignal): Promise<void> {
     const { loaded } = this.#live;
     const { config } = loaded;
-    const stateDir = config.state_dir;
     const log = this.#log;
     const logFile = this.#logFile;
     const running = this.#running;
     const shutdown = this.#shutdown;
     const reload = () => this.reload();
 
-    const credentials = startingCredentials(() => identityPaths(config.mqtt, stateDir), Lifetime.hasBegun(stateDir), log);
-    const lock = lockStateDir(stateDir);
-    shutdown.add('lock', () => lock.release());
+    const storage = openStorage(config.state_dir, this.#inherited.failure);
+    const stateDir = storage.folder;
+    shutdown.add('lock', () => storage.release());
+    // The certificate may be on the disk that failed.
+    const hasRun = storage.failure !== undefined || Lifetime.hasBegun(stateDir);
+    const credentials = startingCredentials(() => identityPaths(config.mqtt, config.state_dir), hasRun, log);
+    const damage = new DamageWatch(stateDir, log, () => this.#restart({ failure: storage.failure }));
+    running.add({ damage });
     signal.throwIfAborted();
 
     const run = thisRun(process.env);
-    const lifetime = retryWithoutBallast(stateDir, () => Lifetime.begin(stateDir, run));
-    const ending = lastEnding(stateDir, lifetime, run);
+    const lifetime = retryWithoutBallast(stateDir, () => Lifetime.begin(stateDir, run, storage.other));
+    const ending = lastEnding(config.state_dir, lifetime, run, this.#inherited.isRestart);
     const clock = systemClock(lifetime.lastWallMs);
     void clock.ask();
     shutdown.add('time service', () => clock.stop());
     shutdown.add('lifetime', () => lifetime.end(clock.mono(), this.#stopped));
-    const crashed = openLogFile({ config, clock, log, logFile });
+    const crashed = openLogFile({ config, storage, clock, log, logFile });
     shutdown.add('log file', () => logFile.close());
-    const early = { loaded, config, credentials, clock, lifetime, log, logFile, shutdown, metrics: new Metrics(), damage: this.#damage };
-    const queue = openQueue({ ...early, adopted: this.#adopted });
+    const early = { loaded, config, storage, credentials, clock, lifetime, log, logFile, shutdown, metrics: new Metrics(), damage };
+    const queue = openQueue({ ...early, adopted: this.#inherited.unwritten });
     const { db, outbox, problems } = queue;
     const base = { ...early, ...queue };
     running.add({ outbox });
@@ -209,7 +233,7 @@ export class Agent {
         clock,
         problems,
         log: log.child({ module: 'media' }),
-        lastLines: () => lastLines(logFile, config),
+        lastLines: () => lastLines(logFile, stateDir),
       });
       running.add({ incidents });
       shutdown.add('incidents', () => incidents.stop());
@@ -230,7 +254,7 @@ export class Agent {
 
     const maintenance = startMaintenance({ ...base, journal, uplink });
     shutdown.add('maintenance', () => maintenance.stop());
-    const disk = watchDisk(stateDir, problems);
+    const disk = watchDisk(config.state_dir, problems);
     shutdown.add('disk', () => disk.stop());
     const reported = { ...base, ending, uplink, channels, cameras, commands, uploads, reflex };
     const status = () => describe({ ...reported, disk: disk.free });
@@ -244,8 +268,11 @@ export class Agent {
     const identity = watchIdentity({ ...base, uplink });
     this.#live.setFollowers({ channels, cameras, reflex, scheduled, uplink, identity, problems });
     shutdown.add('identity', () => identity.stop());
-    shutdown.add('status socket', await startSocket({ config, status, identity, log }, reload));
-    shutdown.add('inspection', this.#damage.inspect());
+    shutdown.add('status socket', await startSocket({ storage, status, identity, log }, reload));
+    shutdown.add('inspection', damage.inspect());
+    const onMove = (failure: string | undefined) => this.#restart({ failure });
+    const storageWatch = watchStorage({ ...base, pace: this.#inherited.pace, onMove });
+    shutdown.add('storage', () => storageWatch.stop());
     shutdown.add('sensing', () => channels.stop());
     log.info({ event: 'started', version: VERSION, outbox: outbox.id, boot: lifetime.boot }, 'the agent has started');
     signal.throwIfAborted();

@@ -16,7 +16,7 @@ export const ROBOT: Readonly<Record<string, readonly string[]>> = {
   identity: ['wire', 'clock', 'state'],
   service: ['config', 'state'],
   outbox: ['wire', 'clock', 'state'],
-  status: ['wire', 'clock', 'outbox', 'service'],
+  status: ['wire', 'clock', 'outbox', 'service', 'state'],
   sensing: ['wire', 'clock', 'config', 'outbox', 'status'],
   commands: ['wire', 'clock', 'config', 'signing', 'outbox', 'status'],
   media: ['wire', 'clock', 'config', 'outbox', 'status'],

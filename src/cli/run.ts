@@ -1,13 +1,15 @@
 // `elderly-bot run`: runs the agent in this process until a signal. The first signal stops it cleanly; a second one ends it at once.
 import { once } from 'node:events';
-import { Agent } from '../agent.ts';
+import { ReturnPace } from '../agent/storage/returnPace.ts';
+import { Agent, type Inherited } from '../agent.ts';
 import { messageOf } from '../base/index.ts';
 import { type LoadedConfig, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { createLog, LogFile, type Logger } from '../logs/index.ts';
-import { isCorruption, type WaitingRow } from '../outbox/index.ts';
+import { isCorruption } from '../outbox/index.ts';
 import type { startRosNode } from '../ros/index.ts';
 import { reloading, type ServiceManager, serviceManager, Watchdog } from '../service/index.ts';
+import { storageFailure } from '../state/index.ts';
 
 /** systemd would wait 90 s by default, but someone who switches the robot off may cut the power much sooner. */
 const STOP_DEADLINE_MS = 8_000;
@@ -79,7 +81,10 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   return 0;
 }
 
-/** Restarts the agent within this process if its outbox is damaged: that is fast, and rows not yet written survive in memory. */
+/**
+ * Restarts the agent within this process if its outbox is damaged, cannot be written, or can be written again: that is fast, and rows not yet
+ * written survive in memory.
+ */
 async function runUntil(
   signal: AbortSignal,
   { loaded: first, reread, log, logFile, manager, watchdog, startRos }: RunParts,
@@ -99,9 +104,9 @@ async function runUntil(
     manager.notify('READY=1');
   });
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
-  let unwritten: readonly WaitingRow[] = [];
+  let inherited: Inherited = { unwritten: [], failure: undefined, isRestart: false, pace: new ReturnPace() };
   for (let failed = 0; !signal.aborted; ) {
-    const agent = new Agent(loaded, reread, log, logFile, unwritten, startRos);
+    const agent = new Agent(loaded, reread, log, logFile, inherited, startRos);
     running = agent;
     watchdog.watch(undefined);
     try {
@@ -111,15 +116,25 @@ async function runUntil(
       manager.notify('READY=1', `STATUS=${agent.probe?.describe()}`);
     } catch (error) {
       if (signal.aborted) return;
+      const failure = inherited.failure === undefined ? storageFailure(error) : undefined;
+      if (failure !== undefined) {
+        log.error(
+          { event: 'storage_failed', reason: failure },
+          `the state directory can't be used: ${failure}; the agent starts in memory`,
+        );
+        inherited.pace.failed(performance.now());
+        inherited = { ...inherited, unwritten: agent.unwritten, failure, isRestart: true };
+        continue;
+      }
       if (!isCorruption(error) || ++failed === STARTS_AT_MOST) throw error;
       continue;
     }
-    const ending = await Promise.race([stopped, agent.damaged]);
+    const ending = await Promise.race([stopped, agent.mustRestart]);
     loaded = agent.loaded;
     watchdog.watch(undefined);
     if (ending === 'stopped') return agent.stop(STOP_DEADLINE_MS);
-    // Ignore errors: they come from the damaged file, and the damage is already in the log.
+    // Ignore errors: they come from the damaged file or the failed disk, which is already in the log.
     await agent.stop(REPAIR_DEADLINE_MS, 'mending').catch(() => {});
-    unwritten = agent.unwritten;
+    inherited = { ...inherited, unwritten: agent.unwritten, failure: ending.failure, isRestart: true };
   }
 }

@@ -52,7 +52,7 @@ function declaration(
   const alerts = store.alerts(record.ordinal, ranges).slice(0, NAMED_ALERTS);
   const named = alerts.map(({ seq, at, channel }): [number, number, string] => [seq, at, channel]);
   const body: EventBody = { kind: 'evicted', of: record.id, ranges, reason, ...(named.length > 0 ? { alerts: named } : {}) };
-  return stamped({ class: 'event', body }, clock);
+  return stamped({ class: 'event', body }, clock, false);
 }
 
 /**

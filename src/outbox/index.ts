@@ -1,6 +1,7 @@
 export type { AlertRow, RowName } from './alertRows.ts';
 export { backupsFolder, backupsIn, makeBackup } from './backup.ts';
 export type { Content } from './backupFile.ts';
+export { type Carried, carryOpen } from './carry.ts';
 export type { Claim, ClaimLimits } from './claims.ts';
 export { type LoggedCommand, type Outcome, readCommandLog } from './commandLog.ts';
 export { inspectOutboxFile } from './inspect.ts';
@@ -17,3 +18,4 @@ export type { Db } from './schema.ts';
 export { isDiskFull, LEAST_FREE_BYTES, LEAST_FREE_FILES, retryWithoutBallast } from './space.ts';
 export { Notes, type UploadRow, UploadRows } from './tables.ts';
 export { verifyOutbox } from './verify.ts';
+export type { Trouble } from './writer.ts';

@@ -12,11 +12,27 @@ export interface WaitingRow {
   readonly within: (() => void) | undefined;
 }
 
-/** Encodes a row and stamps it with the current times. If the wall clock is not trusted, the body of a reading says so. */
-export function stamped(row: NewRow, clock: Clock, within?: () => void): WaitingRow {
+/**
+ * Encodes a row and stamps it with the current times. If the wall clock is not trusted, the body of a reading says so.
+ * @param isVolatile whether an alert must say that it is in memory only.
+ */
+export function stamped(row: NewRow, clock: Clock, isVolatile: boolean, within?: () => void): WaitingRow {
   const trusted = clock.trusted();
-  const marked = trusted || !('channel' in row) ? row : { ...row, extra: { ...row.extra, clock: 'untrusted' as const } };
-  return { row, body: encodeBody(marked), at: clock.wall(), mono: clock.mono(), trusted, within };
+  return { row, body: bodyOf(row, trusted, isVolatile), at: clock.wall(), mono: clock.mono(), trusted, within };
+}
+
+/** Returns a row that another outbox could not write, as a row of this one. It keeps its times. */
+export function restamped(waiting: WaitingRow, isVolatile: boolean): WaitingRow {
+  return { ...waiting, body: bodyOf(waiting.row, waiting.trusted, isVolatile) };
+}
+
+function bodyOf(row: NewRow, trusted: boolean, isVolatile: boolean): string {
+  if (!('channel' in row)) return encodeBody(row);
+  const clock = trusted ? {} : { clock: 'untrusted' as const };
+  return encodeBody({
+    ...row,
+    extra: { ...row.extra, ...clock, ...(isVolatile && row.class === 'alert' ? { volatile: true as const } : {}) },
+  });
 }
 
 /** Limit on the rows that wait for a commit (about 5 MB). Beyond it, the oldest telemetry is dropped, then events, results and alerts. */

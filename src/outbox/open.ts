@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
 import type { Lifetime } from '../state/index.ts';
+import type { Carried } from './carry.ts';
 import type { WaitingRow } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { Counters, type OutboxMetrics } from './metrics.ts';
@@ -26,6 +27,10 @@ interface OutboxOptions {
   readonly metrics?: OutboxMetrics;
   /** Rows that this process's previous outbox could not write; see {@link Outbox.unwritten}. */
   readonly adopted?: readonly WaitingRow[];
+  /** Another outbox file, whose content is carried into this one. */
+  readonly carried?: Carried | undefined;
+  /** Whether the file is in memory only, so that its alerts must say so. */
+  readonly isVolatile?: boolean;
   /** The new outbox id, random by default. It must not have been used before. */
   readonly id?: string;
 }
@@ -44,16 +49,28 @@ interface OpenedOutbox {
  */
 export function openOutbox(options: OutboxOptions): OpenedOutbox {
   const { stateDir, maxBytes, clock, lifetime, groupMs, onTrouble = () => {}, metrics, adopted = [] } = options;
-  const { id = randomBytes(12).toString('base64url') } = options;
+  const { carried, isVolatile = false, id = randomBytes(12).toString('base64url') } = options;
   const onDisk = <T>(work: () => T): T => retryWithoutBallast(stateDir, work);
-  const { db, closed, damage } = onDisk(() => openOutboxFile(stateDir, maxBytes, lifetime.outboxes, id));
+  const { db, closed, damage } = onDisk(() => openOutboxFile(stateDir, maxBytes, lifetime.outboxes, id, carried));
   try {
     const store = new Store(db, (ms) => metrics?.commit(ms));
     const ledger = new Ledger(store);
     const space = new Space(db, stateDir, maxBytes);
     const counters = new Counters(metrics, clock);
     const ranMs = () => lifetime.ranBeforeMs + clock.mono();
-    const parts: Parts = { clock, lifetime, store, ledger, counters, space, commits: new Commits(ledger), groupMs, onTrouble, ranMs };
+    const parts: Parts = {
+      clock,
+      lifetime,
+      store,
+      ledger,
+      counters,
+      space,
+      commits: new Commits(ledger),
+      groupMs,
+      isVolatile,
+      onTrouble,
+      ranMs,
+    };
     const writer = new Writer(parts);
     onDisk(() => ledger.start(id, lifetime.boot, clock.wall(), lifetime.outboxes, lifetime.ranBeforeMs));
     // Make the declarations durable before the lifetime forgets the lost outboxes. Otherwise, a kill in between would hide the loss from

@@ -9,7 +9,7 @@ import type { RowCounts } from './metrics.ts';
 import type { LatestValues, Parts } from './parts.ts';
 import { type ReceiptOutcome, Receiving } from './receiving.ts';
 import { classNumber, isDeclaration, type NewRow, type RowClass } from './rows.ts';
-import type { Writer } from './writer.ts';
+import type { Trouble, Writer } from './writer.ts';
 
 /**
  * How long acknowledged rows are kept if no receipt has ever arrived, in running time. The cloud may not send receipts at all
@@ -155,6 +155,11 @@ export class Outbox {
    */
   get failingForMs(): number | undefined {
     return this.#writer.failingForMs;
+  }
+
+  /** The commits that fail for whatever reason; undefined if the last one worked. */
+  get trouble(): Trouble | undefined {
+    return this.#writer.trouble;
   }
 
   /** How many rows of each class the file holds, whether pending or sent. */

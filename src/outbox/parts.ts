@@ -17,6 +17,8 @@ export interface Parts {
   readonly commits: Commits;
   /** How long telemetry may wait so that rows are committed in groups, in milliseconds. */
   readonly groupMs: number;
+  /** Whether the file is in memory only. */
+  readonly isVolatile: boolean;
   readonly onTrouble: (error: Error | undefined) => void;
   /** Returns the agent's running time over all runs, in milliseconds. */
   readonly ranMs: () => number;

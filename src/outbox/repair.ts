@@ -5,6 +5,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, rm
 import { join } from 'node:path';
 import { codeOf, crashPoint, messageOf, replaceFile } from '../base/index.ts';
 import type { EventBody } from '../wire/index.ts';
+import { type Carried, carry } from './carry.ts';
 import { closedEvent, salvage, unknownTo } from './salvage.ts';
 import { DamagedError, type Db, openDatabase } from './schema.ts';
 
@@ -29,9 +30,16 @@ const REPLACED_FROM = 2;
 /**
  * @param expected the outbox ids that the file must contain; empty on the first run.
  * @param successor the id of the outbox that is about to be opened.
+ * @param carried a file whose content is carried into this one.
  * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error if the fault is the disk's rather than the file's.
  */
-export function openOutboxFile(stateDir: string, maxBytes: number, expected: readonly string[], successor: string): Opened {
+export function openOutboxFile(
+  stateDir: string,
+  maxBytes: number,
+  expected: readonly string[],
+  successor: string,
+  carried?: Carried,
+): Opened {
   const file = join(stateDir, OUTBOX_FILE);
   const mended = join(stateDir, MENDED);
   finishReplacement(stateDir);
@@ -43,13 +51,13 @@ export function openOutboxFile(stateDir: string, maxBytes: number, expected: rea
   const first = attempt(file, maxBytes, suspicions > 0);
   const { db, error } = first.db ? first : attempt(file, maxBytes, suspicions > 0);
   if (db && suspicions < REPLACED_FROM) {
-    const unknown = unknownTo(db, expected);
-    if (unknown.length === 0) return { db, closed: [], damage: lostWal };
+    const { closed, unknown } = complete(db, expected, successor, carried);
+    if (unknown.length === 0) return { db, closed, damage: lostWal };
     const damage = existed ? `${file} does not contain the outboxes ${unknown.join(', ')}, which were open` : `${file} is missing or empty`;
-    return { db, closed: unknown.map((id) => closedEvent(id, null, [], successor)), damage };
+    return { db, closed, damage };
   }
   db?.close();
-  const closed = mend(file, mended, maxBytes, expected, successor);
+  const closed = mend(file, mended, maxBytes, expected, successor, carried);
   crashPoint('salvage_built');
   const aside = setAside(file);
   crashPoint('salvage_set_aside');
@@ -73,6 +81,18 @@ function finishReplacement(stateDir: string): void {
   }
   for (const name of [MENDED, RESTORING])
     for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(join(stateDir, `${name}${suffix}`), { force: true });
+}
+
+/** Carries the rows of `carried` into the file. @returns the outboxes that the file lacks even so, and the events that declare all losses. */
+function complete(
+  db: Db,
+  expected: readonly string[],
+  successor: string,
+  carried: Carried | undefined,
+): { readonly closed: EventBody[]; readonly unknown: string[] } {
+  const closed = carried ? carry(db, carried, successor) : [];
+  const unknown = unknownTo(db, expected);
+  return { closed: [...closed, ...unknown.map((id) => closedEvent(id, null, [], successor))], unknown };
 }
 
 function suspicionFile(stateDir: string): string {
@@ -103,11 +123,18 @@ export function isCorruption(error: unknown): boolean {
 }
 
 /** Copies whatever is readable in the damaged file to a new file next to it. The damaged file stays in place, so a kill does no harm. */
-function mend(file: string, mended: string, maxBytes: number, expected: readonly string[], successor: string): EventBody[] {
+function mend(
+  file: string,
+  mended: string,
+  maxBytes: number,
+  expected: readonly string[],
+  successor: string,
+  carried: Carried | undefined,
+): EventBody[] {
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${mended}${suffix}`, { force: true });
   const fresh = openDatabase(mended, maxBytes);
   try {
-    return salvage(file, fresh, expected, successor);
+    return [...salvage(file, fresh, successor), ...complete(fresh, expected, successor, carried).closed];
   } finally {
     fresh.close();
   }

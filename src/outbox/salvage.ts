@@ -30,7 +30,7 @@ const COPIED = {
 } as const;
 
 /** Copies what it can and never throws because of damage. @returns events that tell the cloud which rows of each outbox are lost. */
-export function salvage(file: string, fresh: Db, expected: readonly string[], successor: string): EventBody[] {
+export function salvage(file: string, fresh: Db, successor: string): EventBody[] {
   const closed: EventBody[] = [];
   const damaged = unlessBroken(() => new Database(file, { fileMustExist: true }));
   if (damaged) {
@@ -43,7 +43,7 @@ export function salvage(file: string, fresh: Db, expected: readonly string[], su
     for (const table of Object.keys(COPIED) as (keyof typeof COPIED)[]) copyTable(damaged, fresh, table);
     unlessBroken(() => damaged.close());
   }
-  return [...closed, ...unknownTo(fresh, expected).map((id) => closedEvent(id, null, [], successor))];
+  return closed;
 }
 
 export function unknownTo(db: Db, ids: readonly string[]): string[] {
@@ -147,7 +147,7 @@ function copyByPosition(damaged: Db, rows: RowCopier): void {
 }
 
 /** Reads a range of rows. If that fails on a broken page, reads each half separately, down to single rows. */
-function readable(read: (first: number, last: number) => unknown[][], first: number, last: number): unknown[][] {
+export function readable(read: (first: number, last: number) => unknown[][], first: number, last: number): unknown[][] {
   if (first > last) return [];
   const found = unlessBroken(() => read(first, last));
   if (found) return found;

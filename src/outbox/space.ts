@@ -100,12 +100,17 @@ export class Space {
     return Number(this.#db.pragma(name, { simple: true }));
   }
 
-  /** Deletes the ballast. @returns false if it did not exist. */
+  /** Deletes the ballast. @returns false if it does not exist or cannot be deleted. */
   releaseBallast(): boolean {
     if (sizeOf(this.#ballast) === 0) return false;
-    rmSync(this.#ballast, { force: true });
     this.#isWhole = false;
-    return true;
+    try {
+      rmSync(this.#ballast, { force: true });
+      return true;
+    } catch {
+      // The file system has become read-only.
+      return false;
+    }
   }
 
   /** Restores the ballast if it is incomplete, at most once per {@link REFILL_EVERY_MS}. @param nowMs monotonic time. */

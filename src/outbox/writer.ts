@@ -6,7 +6,7 @@ import { codeOf, crashPoint } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import type { EventBody } from '../wire/index.ts';
 import { makeSpace } from './eviction.ts';
-import { Intake, stamped, type WaitingRow } from './intake.ts';
+import { Intake, restamped, stamped, type WaitingRow } from './intake.ts';
 import type { Parts } from './parts.ts';
 import { type NewRow, ROW_CLASSES, type RowClass } from './rows.ts';
 import { isDiskFull, type PageUse, unlessFull } from './space.ts';
@@ -20,6 +20,16 @@ const RETRY_MS = 1_000;
 /** How many times to make space for a single commit before it fails. */
 const EVICTION_ROUNDS = 8;
 
+/** Commits that fail. */
+export interface Trouble {
+  /** For how long no commit has worked, in milliseconds. */
+  readonly forMs: number;
+  /** The code of the last error. */
+  readonly code: string | undefined;
+  /** Whether an alert waits in memory for its commit. */
+  readonly alertWaits: boolean;
+}
+
 export class Writer {
   readonly #parts: Parts;
   readonly #intake = new Intake(() => this.#commitDue());
@@ -27,6 +37,8 @@ export class Writer {
   #isFailing = false;
   /** Monotonic time since which every commit has failed. Undefined if commits succeed, or fail only because the disk is full. */
   #failingSinceMs: number | undefined;
+  /** The same for whatever reason, and the code of the last error. */
+  #stuck: { readonly sinceMs: number; readonly code: string | undefined } | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -35,7 +47,7 @@ export class Writer {
   /** See {@link Outbox.append}. */
   append(row: NewRow, within?: () => void): void {
     if (this.#isClosed) throw new AgentError('CLOSED', 'the outbox is closed');
-    this.#intake.add(stamped(row, this.#parts.clock, within));
+    this.#intake.add(stamped(row, this.#parts.clock, this.#parts.isVolatile, within));
     crashPoint('row_taken');
     if (row.class !== 'telemetry') this.#intake.commitSoon();
     else this.#intake.commitWithin(this.#parts.groupMs);
@@ -48,7 +60,7 @@ export class Writer {
 
   /** Adds rows that this process's previous outbox could not write. They keep their original times. */
   adopt(rows: readonly WaitingRow[]): void {
-    for (const row of rows) this.#intake.add(row);
+    for (const row of rows) this.#intake.add(restamped(row, this.#parts.isVolatile));
     if (rows.length > 0) this.#intake.commitSoon();
   }
 
@@ -133,6 +145,7 @@ export class Writer {
     if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
     this.#isFailing = true;
     this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#parts.clock.mono());
+    this.#stuck = { sinceMs: this.#stuck?.sinceMs ?? this.#parts.clock.mono(), code: codeOf(error) };
     this.#parts.onTrouble(error);
     this.#intake.commitWithin(RETRY_MS);
   }
@@ -140,6 +153,14 @@ export class Writer {
   /** See {@link Outbox.failingForMs}. */
   get failingForMs(): number | undefined {
     return this.#failingSinceMs === undefined ? undefined : this.#parts.clock.mono() - this.#failingSinceMs;
+  }
+
+  /** See {@link Outbox.trouble}. */
+  get trouble(): Trouble | undefined {
+    if (!this.#stuck) return undefined;
+    const { sinceMs, code } = this.#stuck;
+    const alertWaits = this.waiting.some(({ row }) => row.class === 'alert');
+    return { forMs: this.#parts.clock.mono() - sinceMs, code, alertWaits };
   }
 
   /** Commits the remaining rows. Afterwards, {@link append} throws. */
@@ -157,6 +178,7 @@ export class Writer {
       if (!this.#isFailing) return;
       this.#isFailing = false;
       this.#failingSinceMs = undefined;
+      this.#stuck = undefined;
       onTrouble(undefined);
       commits.added([]);
     } catch (error) {

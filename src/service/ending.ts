@@ -25,7 +25,7 @@ export function isUnexpected({ cause }: Ending): boolean {
 
 /** @param exit the last exit that systemd recorded; ignored if its invocation id shows that it was another run's. */
 export function explainEnding(last: Run, now: Pick<Run, 'version' | 'boot_id'>, exit: SystemdExit | undefined): Ending {
-  if (last.stopped === 'mending') return { cause: 'mending', text: 'it started again to repair its outbox' };
+  if (last.stopped === 'mending') return { cause: 'mending', text: 'it started again to repair or to move its outbox' };
   if (last.stopped === 'failed')
     return { cause: 'failed_start', text: 'its start failed; the error is in its terminal or in journalctl -u elderly-bot' };
   if (last.stopped === 'asked') {

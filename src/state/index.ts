@@ -1,2 +1,4 @@
 export { LIFETIME_FILE, Lifetime, lastKnownWallMs, type Run, restoreLifetime, type Stopped } from './lifetime.ts';
 export { lockHolder, lockStateDir, type StateLock } from './lock.ts';
+export { findStandIn } from './standIn.ts';
+export { openStorage, probe, type Storage, storageFailure } from './storage.ts';

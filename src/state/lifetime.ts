@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, parseJson, replaceFile } from '../base/index.ts';
+import type { OtherFolder } from './storage.ts';
 
 /** The record of a run, from which the next run works out why it ended. */
 const run = z.object({
@@ -49,10 +50,12 @@ const foreign = schema.extend({
   owed: z.array(z.string().max(64)).max(10_000),
 });
 
+type Kept = z.infer<typeof schema>;
+
 /** The name of the file in the state directory. */
 export const LIFETIME_FILE = 'lifetime.json';
 
-const FIRST: z.infer<typeof schema> = {
+const FIRST: Kept = {
   boot: 0,
   ran_ms: 0,
   wall_ms: 0,
@@ -88,7 +91,7 @@ export class Lifetime {
   #outbox: string | null;
   #owed: readonly string[];
 
-  private constructor(file: string, last: z.infer<typeof schema>, run: Omit<Run, 'stopped'> | null) {
+  private constructor(file: string, last: Kept, run: Omit<Run, 'stopped'> | null) {
     this.#file = file;
     this.#run = run;
     this.lastRun = last.run;
@@ -108,10 +111,13 @@ export class Lifetime {
     return existsSync(join(stateDir, LIFETIME_FILE));
   }
 
-  /** Starts a new run. The incremented boot counter is durable before it is used, so that no two runs share a number. */
-  static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null): Lifetime {
+  /**
+   * Starts a new run. The incremented boot counter is durable before it is used, so that no two runs share a number.
+   * @param other the other folder with a lifetime of this robot (src/state/storage.ts).
+   */
+  static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null, other?: OtherFolder): Lifetime {
     const file = join(stateDir, LIFETIME_FILE);
-    const lifetime = new Lifetime(file, readLast(file), run);
+    const lifetime = new Lifetime(file, other ? merged(readLast(file), readOther(other), other.ends) : readLast(file), run);
     lifetime.save(0);
     return lifetime;
   }
@@ -122,7 +128,7 @@ export class Lifetime {
 
   /** The ids that the outbox file must contain: the one opened last, and those that the cloud did not fully know at that time. */
   get outboxes(): readonly string[] {
-    return this.#outbox === null ? [] : [...new Set([...this.#owed, this.#outbox])];
+    return [...new Set([...this.#owed, ...(this.#outbox === null ? [] : [this.#outbox])])];
   }
 
   /** Durably records a newly opened outbox. @param owed ids of outboxes that the cloud does not fully know. */
@@ -165,7 +171,7 @@ export class Lifetime {
       percent_topics: [...this.percentTopics],
       unheard_channels: [...this.unheardChannels],
       run: this.#run && { ...this.#run, stopped: this.#stopped },
-    } satisfies z.infer<typeof schema>);
+    } satisfies Kept);
     replaceFile(this.#file, `${text}\n`);
   }
 }
@@ -189,9 +195,36 @@ export function restoreLifetime(stateDir: string, text: string, nowMs: number): 
 }
 
 /**
+ * A disk that cannot be written may be unreadable too, or not mounted. How many runs there were is then unknown, and no two may share a number.
+ */
+function readOther({ folder, ends }: OtherFolder): Kept {
+  const file = join(folder, LIFETIME_FILE);
+  try {
+    if (existsSync(file)) return readLast(file);
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+  }
+  return { ...FIRST, boot: ends ? 0 : Date.now() };
+}
+
+/** Has no side effects. @param ends whether `own` takes over the outboxes of `other`, so that its outbox file must contain them. */
+export function merged(own: Kept, other: Kept, ends: boolean): Kept {
+  const later = other.boot > own.boot ? other : own;
+  const taken = ends ? [...other.owed, ...(other.outbox === null ? [] : [other.outbox])] : [];
+  return {
+    ...later,
+    ran_ms: Math.max(own.ran_ms, other.ran_ms),
+    wall_ms: Math.max(own.wall_ms, other.wall_ms),
+    receipts_seen: own.receipts_seen || other.receipts_seen,
+    outbox: own.outbox,
+    owed: [...new Set([...own.owed, ...taken])],
+  };
+}
+
+/**
  * Reads the file. If its content is invalid, sets the boot counter to the current time in milliseconds, so that no number is used twice.
  */
-function readLast(file: string): z.infer<typeof schema> {
+function readLast(file: string): Kept {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

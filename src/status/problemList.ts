@@ -174,6 +174,13 @@ export const PROBLEMS = {
     title: 'The disk is nearly full, so the agent will soon be unable to write',
     remedy: 'free space on the disk of state_dir (df -h, df -i, journalctl --vacuum-size=50M)',
   },
+  storage_failed: {
+    severity: 'error',
+    title:
+      'The state directory cannot be written, so the agent keeps everything in memory: alerts still leave, marked as volatile; rows that have not left are lost in a power cut, and commands other than stop are refused',
+    remedy:
+      'look at dmesg, mount and df; repair or replace the disk, or mount it read-write. The agent goes back to it by itself; a restart does so at once',
+  },
   outbox_unwritable: {
     severity: 'critical',
     title: 'Readings cannot be written to disk; the agent keeps them in memory',

@@ -6,6 +6,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { messageOf, parseJson, requestOverSocket } from '../base/index.ts';
 import { AgentError, type ErrorCode } from '../errors.ts';
+import { findStandIn } from '../state/index.ts';
 import { closeServer, listeningServer } from './monitor.ts';
 import type { Reloaded, Rotated, Status } from './status.ts';
 
@@ -103,10 +104,14 @@ export async function askRotate(stateDir: string): Promise<Rotated> {
   throw new AgentError(code, detail, remedy === undefined ? {} : { remedy });
 }
 
+/** An agent that cannot write its state directory has its socket in the stand-in. */
 async function ask(stateDir: string, method: 'GET' | 'POST', path: string, timeoutMs = ANSWER_MS) {
   const socket = socketPath(stateDir);
+  const standIn = findStandIn(stateDir);
+  const asked = (from: string) => requestOverSocket({ socketPath: socketPath(from), method, path, timeoutMs });
   try {
-    const { status, body } = await requestOverSocket({ socketPath: socket, method, path, timeoutMs });
+    const answered = asked(stateDir);
+    const { status, body } = await (standIn === undefined ? answered : answered.catch(() => asked(standIn)));
     return { status, answer: parseJson(body) };
   } catch (cause) {
     throw new AgentError('AGENT_NOT_RUNNING', `no agent answers at ${socket} (${messageOf(cause)})`, {

@@ -19,6 +19,8 @@ export interface UplinkOptions extends Omit<BrokerAccess, 'timeoutMs'> {
   readonly thing: string;
   readonly topicPrefix: string;
   readonly version: string;
+  /** Whether the robot cannot write to its disk. */
+  readonly storageFailed?: boolean;
   readonly intervalMs: number;
   readonly keepaliveMs: number;
   readonly connectTimeoutMs: number;

@@ -11,7 +11,7 @@ import type { UplinkOptions } from './options.ts';
 import type { Link } from './session.ts';
 
 export interface PresenceOptions
-  extends Pick<UplinkOptions, 'thing' | 'version' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'> {
+  extends Pick<UplinkOptions, 'thing' | 'version' | 'storageFailed' | 'clock' | 'lifetime' | 'problems' | 'commands' | 'channels'> {
   readonly outbox: Pick<Outbox, 'oldestUncoveredMs' | 'unfinishedOutboxes'>;
   readonly topic: string;
   /** If the broker does not answer a presence within this time, the connection is cut. */
@@ -111,7 +111,7 @@ export class PresencePublisher {
   }
 
   #presence(session: string): Presence {
-    const { thing, clock, version, lifetime, outbox, commands, channels, telemetryEveryMs } = this.#options;
+    const { thing, clock, version, storageFailed, lifetime, outbox, commands, channels, telemetryEveryMs } = this.#options;
     this.#publishedEveryMs = telemetryEveryMs();
     this.#publishedMs = clock.mono();
     this.#publishedLow = this.#power.power?.low;
@@ -128,6 +128,7 @@ export class PresencePublisher {
       channels: [...channels()],
       telemetry_every_ms: this.#publishedEveryMs,
       ...this.#power,
+      ...(storageFailed ? { storage: 'failed' as const } : {}),
     };
   }
 

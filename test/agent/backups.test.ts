@@ -18,7 +18,7 @@ import { createLog } from '../../src/logs/index.ts';
 import { backupsFolder, backupsIn, Notes, OutboxReader, verifyOutbox } from '../../src/outbox/index.ts';
 import { lockStateDir } from '../../src/state/index.ts';
 import { Problems } from '../../src/status/index.ts';
-import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { type OutboxBench, outboxBench, storageAt } from '../support/outbox.ts';
 import { eventually } from '../support/until.ts';
 import { UploadCloud } from '../support/uploadCloud.ts';
 
@@ -40,12 +40,14 @@ describe('backups', { timeout: 120_000 }, () => {
       () => {},
     );
     const { db, outbox, lifetime } = bench;
+    const storage = storageAt(bench.folder);
     const log = createLog('silent');
     const shutdown = new ShutdownStack(log);
     const credentials = readCredentials({ rootCa: files.ca, certFile: files.robot.cert, privateKey: files.robot.key });
     const uploads = startUploads({
       loaded,
       config: loaded.config,
+      storage,
       credentials,
       db,
       outbox,
@@ -55,7 +57,7 @@ describe('backups', { timeout: 120_000 }, () => {
       shutdown,
       isPaused: () => false,
     });
-    const backups = new Backups({ current: () => loaded, db, credentials, notes: new Notes(db), uploads, clock, log });
+    const backups = new Backups({ current: () => loaded, storage, db, credentials, notes: new Notes(db), uploads, clock, log });
     const stop = async () => {
       await backups.stop();
       await shutdown.undo(10_000);

@@ -8,7 +8,7 @@ import { type Config, loadConfig } from '../../src/config/index.ts';
 import { createLog, LogFile } from '../../src/logs/index.ts';
 import { type NewRow, Notes } from '../../src/outbox/index.ts';
 import type { NewUpload } from '../../src/uploads/index.ts';
-import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { type OutboxBench, outboxBench, storageAt } from '../support/outbox.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -37,6 +37,7 @@ describe('the log after an alert', () => {
     file.open({ folder: join(bench.folder, 'logs'), maxBytes: 1024 ** 2, maxAgeMs: 60 * MINUTE_MS, nowMs: () => Date.now() });
     shipping = new LogShipping({
       config: () => config,
+      storage: storageAt(bench.folder),
       logFile: file,
       uploads: {
         add: async (upload, within) => {

@@ -9,7 +9,7 @@ import { DamageWatch, openQueue, type Queue } from '../../src/agent/outbox/queue
 import { systemClock } from '../../src/clock/index.ts';
 import { type Config, loadConfig } from '../../src/config/index.ts';
 import { type NewRow, retryWithoutBallast } from '../../src/outbox/index.ts';
-import { Lifetime, lockStateDir, type StateLock } from '../../src/state/index.ts';
+import { Lifetime, openStorage, type Storage } from '../../src/state/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { fillUp, Volume } from '../faults/volume.ts';
 
@@ -30,15 +30,16 @@ function configWith(stateDir: string): Config {
 
 interface Opened extends Queue {
   readonly lifetime: Lifetime;
-  readonly lock: StateLock;
+  readonly storage: Storage;
 }
 
 /** The steps of the agent's start up to the outbox. */
 function opened(stateDir: string): Opened {
-  const lock = lockStateDir(stateDir);
+  const storage = openStorage(stateDir);
   const lifetime = retryWithoutBallast(stateDir, () => Lifetime.begin(stateDir));
   const queue = openQueue({
     config: configWith(stateDir),
+    storage,
     clock: systemClock(lifetime.lastWallMs),
     lifetime,
     metrics: { commit: () => {}, alert: () => {} },
@@ -46,15 +47,15 @@ function opened(stateDir: string): Opened {
     log,
     adopted: [],
   });
-  return { ...queue, lifetime, lock };
+  return { ...queue, lifetime, storage };
 }
 
 const alert = (value: string): NewRow => ({ class: 'alert', channel: 'gas', value });
 
 /** Leaves the files as kill -9 does: without a flush of the outbox. */
-const killed = ({ db, lock }: Opened) => {
+const killed = ({ db, storage }: Opened) => {
   db.close();
-  lock.release();
+  storage.release();
 };
 
 describe('a start with very little space', { skip: needsRoot() }, () => {

@@ -25,7 +25,7 @@ describe('the end of the previous run', () => {
   const start = (env: NodeJS.ProcessEnv) => {
     const run = thisRun(env);
     const lifetime = Lifetime.begin(folder, run);
-    return { lifetime, ending: lastEnding(folder, lifetime, run) };
+    return { lifetime, ending: lastEnding(folder, lifetime, run, false) };
   };
 
   it('is unknown in the first run; later it is the exit that systemd observed, or else the recorded reason', () => {

@@ -48,7 +48,12 @@ export class Volume {
     this.#mounted = true;
   }
 
-  /** Makes it read-only, as the kernel does after a disk error. */
+  /** Makes it read-only although programs write to it, as the kernel does after an error of the disk. Mount it again to repair it. */
+  async abort(): Promise<void> {
+    await run('mount', ['-o', 'remount,abort', this.#folder]);
+  }
+
+  /** Makes it read-only. Fails if a program has a file open for writing. */
   async makeReadOnly(): Promise<void> {
     await run('mount', ['-o', 'remount,ro', this.#folder]);
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../src/clock/index.ts';
 import { type Db, type Outbox, openOutbox } from '../../src/outbox/index.ts';
-import { Lifetime } from '../../src/state/index.ts';
+import { Lifetime, type Storage } from '../../src/state/index.ts';
 
 export class ManualClock implements Clock {
   wallMs = Date.UTC(2027, 0, 1);
@@ -18,6 +18,12 @@ export class ManualClock implements Clock {
     this.wallMs += ms;
     this.monoMs += ms;
   }
+}
+
+/** A state directory that works, without a lock. */
+export function storageAt(folder: string): Storage {
+  const nothing = () => {};
+  return { home: folder, folder, failure: undefined, other: undefined, atMost: (bytes) => bytes, settled: nothing, release: nothing };
 }
 
 export interface OutboxBench {

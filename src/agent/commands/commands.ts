@@ -13,8 +13,11 @@ import { openFamilyKeys } from './familyKeys.ts';
 /** The built-in actions that this version supports. */
 export const ACTIONS = ['ping', 'set_interval', 'reload', 'snapshot', 'ship_logs'] as const satisfies readonly BuiltinCommand[];
 
+/** Ids that were only in memory would be unknown after a power cut, so a command that arrives twice could run twice. */
+const UNRECORDABLE = 'the robot’s disk cannot be written, so it could not remember that the command ran (storage_failed)';
+
 export interface CommandParts
-  extends Pick<Parts, 'loaded' | 'ros' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'log' | 'shutdown'> {
+  extends Pick<Parts, 'loaded' | 'storage' | 'ros' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'log' | 'shutdown'> {
   readonly running: Running;
   /** @throws AgentError if the configuration is invalid. Nothing is changed in that case. */
   readonly reload: () => Reloaded;
@@ -37,6 +40,7 @@ export function startCommands(parts: CommandParts): Pick<Parts, 'commands' | 'jo
     guard,
     builtin: builtinActions(parts, config),
     familyKeys: openFamilyKeys(parts, config),
+    unrecordable: () => (parts.storage.failure === undefined ? undefined : UNRECORDABLE),
     latestValue: (channel) => running.get('channels').latestValue(channel),
     connectedForMs: () => {
       const { state, since_ms: sinceMs } = running.get('uplink').status();

@@ -92,14 +92,14 @@ function agesOf(times: Record<RowClass, number | null>, wallMs: number): Record<
 
 /** Opens the socket that serves `elderly-bot status`, `reload` and `certs rotate`. @returns a function that closes the socket. */
 export async function startSocket(
-  { config, status, identity, log }: Pick<Parts, 'config' | 'status' | 'identity' | 'log'>,
+  { storage, status, identity, log }: Pick<Parts, 'storage' | 'status' | 'identity' | 'log'>,
   reload: () => Reloaded,
 ): Promise<() => void | Promise<void>> {
   const rotate = async () => {
     const { slot, certificateId } = await identity.rotate();
     return { slot, certificate_id: certificateId };
   };
-  const socket = new StatusSocket(config.state_dir, status, { reload, rotate });
+  const socket = new StatusSocket(storage.folder, status, { reload, rotate });
   try {
     await socket.start();
     return () => socket.stop();

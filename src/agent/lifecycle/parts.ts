@@ -9,7 +9,7 @@ import type { LogFile, Logger } from '../../logs/index.ts';
 import type { CommandJournal, Db, NewRow, Outbox } from '../../outbox/index.ts';
 import type { RosNode } from '../../ros/index.ts';
 import type { HealthProbe } from '../../service/index.ts';
-import type { Lifetime } from '../../state/index.ts';
+import type { Lifetime, Storage } from '../../state/index.ts';
 import type { Problems, Status } from '../../status/index.ts';
 import type { Uplink } from '../../uplink/index.ts';
 import type { Uploads } from '../../uploads/index.ts';
@@ -29,6 +29,8 @@ export interface Parts {
   readonly config: Config;
   /** Always the credentials in use, because a rotation updates this object in place. */
   readonly credentials: OwnCredentials;
+  /** The folder that holds the state, which may be a stand-in for `state_dir`. */
+  readonly storage: Storage;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly log: Logger;

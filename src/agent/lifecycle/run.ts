@@ -2,7 +2,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, messageOf } from '../../base/index.ts';
-import type { Config } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { type LogFile, type Logger, readLog } from '../../logs/index.ts';
 import type { Outbox } from '../../outbox/index.ts';
@@ -30,11 +29,17 @@ const TAIL_BYTES = 64 * 1024;
 /**
  * Opens the log file. If it cannot be written to, the agent starts anyway. @returns whether the previous agent left its log file unclosed.
  */
-export function openLogFile({ config, clock, log, logFile }: Pick<Parts, 'config' | 'clock' | 'log' | 'logFile'>): boolean {
+export function openLogFile({
+  config,
+  storage,
+  clock,
+  log,
+  logFile,
+}: Pick<Parts, 'config' | 'storage' | 'clock' | 'log' | 'logFile'>): boolean {
   try {
     const { crashed } = logFile.open({
-      folder: join(config.state_dir, 'logs'),
-      maxBytes: config.logs.max_size,
+      folder: join(storage.folder, 'logs'),
+      maxBytes: storage.atMost(config.logs.max_size),
       maxAgeMs: config.logs.max_age,
       nowMs: () => (clock.trusted() ? clock.wall() : undefined),
     });
@@ -54,7 +59,7 @@ export function logFailedStart(error: unknown, file: LogFile, log: Logger): void
 }
 
 /** @returns the last lines of the log. Secrets have already been removed from them. */
-export async function lastLines(file: LogFile, { state_dir: stateDir }: Config): Promise<string[]> {
+export async function lastLines(file: LogFile, stateDir: string): Promise<string[]> {
   const { file: number, offset } = file.end;
   const from = Math.max(0, offset - TAIL_BYTES);
   const chunks: Buffer[] = [];
@@ -73,9 +78,13 @@ export function thisRun(env: NodeJS.ProcessEnv): Omit<Run, 'stopped'> {
   };
 }
 
-/** @returns how the previous run ended, or undefined if this is the first run. */
-export function lastEnding(stateDir: string, { lastRun }: Lifetime, run: Omit<Run, 'stopped'>): Ending | undefined {
+/**
+ * @param isRestart whether that run was in this process.
+ * @returns how the previous run ended, or undefined if this is the first run.
+ */
+export function lastEnding(stateDir: string, { lastRun }: Lifetime, run: Omit<Run, 'stopped'>, isRestart: boolean): Ending | undefined {
   const exit = takeExit(stateDir);
+  if (isRestart) return explainEnding({ ...run, stopped: 'mending' }, run, undefined);
   return lastRun === null ? undefined : explainEnding(lastRun, run, exit);
 }
 
@@ -84,7 +93,12 @@ function takeExit(stateDir: string): SystemdExit | undefined {
   const file = join(stateDir, LAST_EXIT);
   const text = textOf(file);
   if (text === undefined) return undefined;
-  rmSync(file, { force: true });
+  try {
+    rmSync(file, { force: true });
+  } catch (error) {
+    // On a read-only disk the file stays, and explains the later runs too.
+    if (codeOf(error) === undefined) throw error;
+  }
   return parseExit(text);
 }
 

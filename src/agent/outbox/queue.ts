@@ -1,12 +1,23 @@
 // Opens the agent's outbox, detects damage to its file, and runs its maintenance every minute. Problems are logged and appended as rows.
+import { join } from 'node:path';
 import { every, messageOf, type Ticker } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
-import { inspectOutboxFile, isCorruption, type OutboxMetrics, openOutbox, suspect, type WaitingRow } from '../../outbox/index.ts';
+import {
+  type Carried,
+  inspectOutboxFile,
+  isCorruption,
+  OUTBOX_FILE,
+  type OutboxMetrics,
+  openOutbox,
+  suspect,
+  type WaitingRow,
+} from '../../outbox/index.ts';
+import type { Storage } from '../../state/index.ts';
 import { Problems, type StandingProblem } from '../../status/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 import { rowsBytes } from '../uploads/uploads.ts';
 
-export interface QueueParts extends Pick<Parts, 'config' | 'clock' | 'lifetime' | 'damage' | 'log'> {
+export interface QueueParts extends Pick<Parts, 'config' | 'storage' | 'clock' | 'lifetime' | 'damage' | 'log'> {
   readonly metrics: OutboxMetrics;
   /** Rows that the previous agent could not write to the database. */
   readonly adopted: readonly WaitingRow[];
@@ -15,10 +26,13 @@ export interface QueueParts extends Pick<Parts, 'config' | 'clock' | 'lifetime' 
 export type Queue = Pick<Parts, 'db' | 'outbox' | 'problems'>;
 
 /** @throws AgentError if the file cannot be opened, repaired or written to. */
-export function openQueue({ config, clock, lifetime, metrics, damage, log, adopted }: QueueParts): Queue {
+export function openQueue({ config, storage, clock, lifetime, metrics, damage, log, adopted }: QueueParts): Queue {
+  const maxBytes = storage.atMost(rowsBytes(config));
   const opened = openOutbox({
-    stateDir: config.state_dir,
-    maxBytes: rowsBytes(config),
+    stateDir: storage.folder,
+    maxBytes,
+    carried: carriedFrom(storage, maxBytes),
+    isVolatile: storage.failure !== undefined,
     clock,
     lifetime,
     groupMs: config.outbox.group,
@@ -33,8 +47,15 @@ export function openQueue({ config, clock, lifetime, metrics, damage, log, adopt
     () => clock.mono(),
     (state, problem) => reportProblem({ outbox, log }, state, problem),
   );
+  storage.settled();
   problems.set('outbox_damaged', opened.damage);
+  problems.set('storage_failed', storage.failure && `${storage.home}: ${storage.failure}; the state is in ${storage.folder}, in memory`);
   return { db, outbox, problems };
+}
+
+/** In the stand-in, the carried rows must leave space for new ones. */
+function carriedFrom({ other }: Storage, maxBytes: number): Carried | undefined {
+  return other && { file: join(other.folder, OUTBOX_FILE), ends: other.ends, maxBytes: other.ends ? maxBytes : maxBytes / 2 };
 }
 
 function reportProblem({ outbox, log }: Pick<Parts, 'outbox' | 'log'>, state: 'raised' | 'cleared', problem: StandingProblem): void {

@@ -7,14 +7,15 @@ import { Uplink, UplinkMemory } from '../../uplink/index.ts';
 import { VERSION } from '../../version.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-interface LinkParts extends Pick<Parts, 'config' | 'credentials' | 'outbox' | 'lifetime' | 'problems' | 'metrics' | 'commands' | 'log'> {
+interface LinkParts
+  extends Pick<Parts, 'config' | 'storage' | 'credentials' | 'outbox' | 'lifetime' | 'problems' | 'metrics' | 'commands' | 'log'> {
   readonly clock: SystemClock;
   /** The configuration in use, including the changes from reloads. */
   readonly live: { readonly loaded: LoadedConfig };
 }
 
 export function createUplink(parts: LinkParts): Uplink {
-  const { config, live, credentials, outbox, clock, lifetime, problems, metrics, commands, log } = parts;
+  const { config, storage, live, credentials, outbox, clock, lifetime, problems, metrics, commands, log } = parts;
   return new Uplink({
     credentials,
     outbox,
@@ -25,6 +26,7 @@ export function createUplink(parts: LinkParts): Uplink {
     topicPrefix: config.topic_prefix,
     ...brokerOf(config.mqtt),
     version: VERSION,
+    storageFailed: storage.failure !== undefined,
     intervalMs: config.mqtt.interval,
     keepaliveMs: config.mqtt.keepalive,
     connectTimeoutMs: config.mqtt.connect_timeout,
@@ -33,7 +35,7 @@ export function createUplink(parts: LinkParts): Uplink {
     window: config.mqtt.window,
     quota: { messagesPerSecond: config.mqtt.messages_per_second, bytesPerSecond: config.mqtt.bytes_per_second },
     budget: config.mqtt.budget,
-    memory: new UplinkMemory(config.state_dir),
+    memory: new UplinkMemory(storage.folder),
     backoff: { minMs: config.mqtt.reconnect_min, spreadMs: config.mqtt.reconnect_spread, maxMs: config.mqtt.reconnect_max },
     log: log.child({ module: 'uplink' }),
     commands: announce(config.commands, (action) => commands.unable(action)),

@@ -13,7 +13,7 @@ import { VERSION } from '../../version.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
 /** If `uploads` is undefined, backups only stay on the robot. */
-export interface BackupParts extends Pick<Parts, 'db' | 'uploads' | 'credentials' | 'clock' | 'log'> {
+export interface BackupParts extends Pick<Parts, 'db' | 'storage' | 'uploads' | 'credentials' | 'clock' | 'log'> {
   /** @returns the configuration in use. */
   readonly current: () => LoadedConfig;
   readonly notes: Notes;
@@ -34,9 +34,9 @@ export class Backups {
   #sending: Promise<void> | undefined;
 
   constructor(parts: BackupParts) {
-    const { notes, clock, uploads } = parts;
+    const { storage, notes, clock, uploads } = parts;
     this.#parts = parts;
-    this.#folder = backupsFolder(parts.current().config.state_dir);
+    this.#folder = backupsFolder(storage.folder);
     this.#slices = new Slices({
       kind: 'backup',
       notes,
@@ -57,9 +57,9 @@ export class Backups {
 
   /** @throws AgentError BACKUP_NO_ROOM, or the file system's error. */
   async make(): Promise<void> {
-    const { current, credentials, db, clock, log } = this.#parts;
+    const { current, storage, credentials, db, clock, log } = this.#parts;
     const { config, text } = current();
-    const lifetime = join(config.state_dir, LIFETIME_FILE);
+    const lifetime = join(storage.folder, LIFETIME_FILE);
     const about = {
       thing: config.thing,
       version: VERSION,
@@ -70,7 +70,7 @@ export class Backups {
     const { signal } = this.#stopping;
     const making = makeBackup({
       db,
-      stateDir: config.state_dir,
+      stateDir: storage.folder,
       about,
       nowMs: clock.wall(),
       keep: config.backups.keep,

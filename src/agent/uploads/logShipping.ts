@@ -7,7 +7,7 @@ import type { NewRow, Notes } from '../../outbox/index.ts';
 import { type Sent, SLICE_BYTES, Slices, type Uploads } from '../../uploads/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-export interface LogShippingParts extends Pick<Parts, 'logFile' | 'clock' | 'log'> {
+export interface LogShippingParts extends Pick<Parts, 'storage' | 'logFile' | 'clock' | 'log'> {
   /** @returns the configuration in use. */
   readonly config: () => Config;
   readonly uploads: Pick<Uploads, 'add'>;
@@ -68,11 +68,11 @@ export class LogShipping {
   }
 
   async #ship(reason: string): Promise<Sent> {
-    const { config, logFile, log } = this.#parts;
+    const { storage, logFile, log } = this.#parts;
     // Sync the lines before their position is stored. Otherwise a power cut could lose lines that are recorded as uploaded.
     logFile.sync();
     const { end } = logFile;
-    const folder = join(config().state_dir, 'logs');
+    const folder = join(storage.folder, 'logs');
     const sent = await this.#slices.send(reason, (from) => logSlices(folder, from, end, SLICE_BYTES));
     if (!sent.whole)
       log.warn({ event: 'logs_not_shipped', reason }, 'no space for the log in the upload spool; the next upload includes it');

@@ -15,7 +15,7 @@ const CAMERA_PATIENCE_MS = 120_000;
 /** The times of a job's runs, stored as a note in the outbox file. */
 const memory = z.object({ from: z.number(), ran: z.array(z.number()) });
 
-export interface ScheduledParts extends Pick<Parts, 'db' | 'credentials' | 'clock' | 'log' | 'logFile' | 'uploads'> {
+export interface ScheduledParts extends Pick<Parts, 'db' | 'storage' | 'credentials' | 'clock' | 'log' | 'logFile' | 'uploads'> {
   /** @returns the configuration in use. */
   readonly current: () => LoadedConfig;
   /** Whether the previous agent ended without closing its log. */
@@ -42,7 +42,7 @@ export interface Scheduled {
 }
 
 export function startScheduled(parts: ScheduledParts): Scheduled {
-  const { current, db, credentials, clock, log, logFile, uploads, crashed, snapshot } = parts;
+  const { current, storage, db, credentials, clock, log, logFile, uploads, crashed, snapshot } = parts;
   const notes = new Notes(db);
   const schedules = new Schedules({
     clock,
@@ -55,13 +55,15 @@ export function startScheduled(parts: ScheduledParts): Scheduled {
       log.error({ event: 'job_failed', job }, `${job} failed: ${reason}; the agent tries again at the next scheduled time`),
   });
   const shipping =
-    uploads && new LogShipping({ config: () => current().config, logFile, uploads, notes, clock, log: log.child({ module: 'logs' }) });
+    uploads &&
+    new LogShipping({ config: () => current().config, storage, logFile, uploads, notes, clock, log: log.child({ module: 'logs' }) });
   shipping?.start(crashed);
-  const backups = new Backups({ current, db, credentials, notes, uploads, clock, log: log.child({ module: 'backups' }) });
+  const backups = new Backups({ current, storage, db, credentials, notes, uploads, clock, log: log.child({ module: 'backups' }) });
   backups.start();
   const jobsOf = ({ logs, backups: { schedule }, cameras }: Config): Job[] => [
     ...(shipping ? [{ name: 'ship_logs', at: logs.ship, work: async () => void (await shipping.ship('schedule')) }] : []),
-    { name: 'backup', at: schedule, work: () => backups.make() },
+    // A backup in memory would protect nothing.
+    { name: 'backup', at: storage.failure === undefined ? schedule : null, work: () => backups.make() },
     ...Object.entries(uploads ? cameras : {}).map(([name, { schedule: at = null }]) => ({
       name: `snapshot ${name}`,
       at,

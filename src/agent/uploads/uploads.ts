@@ -6,7 +6,10 @@ import { UploadRows } from '../../outbox/index.ts';
 import { Uploads, type UploadsOptions } from '../../uploads/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 
-type UploadParts = Pick<Parts, 'loaded' | 'config' | 'credentials' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'shutdown'> &
+type UploadParts = Pick<
+  Parts,
+  'loaded' | 'config' | 'storage' | 'credentials' | 'db' | 'outbox' | 'clock' | 'lifetime' | 'problems' | 'shutdown'
+> &
   Pick<UploadsOptions, 'isPaused'>;
 
 /** @returns the size limit of the outbox file in bytes: `outbox.max_size` minus the share that is reserved for spooled files. */
@@ -16,7 +19,7 @@ export function rowsBytes({ outbox, uploads }: Config): number {
 
 /** @returns undefined if the robot does not upload files, or if the spool is unusable. */
 export function startUploads(parts: UploadParts): Uploads | undefined {
-  const { loaded, config, credentials, db, outbox, clock, lifetime, problems, shutdown, isPaused } = parts;
+  const { loaded, config, storage, credentials, db, outbox, clock, lifetime, problems, shutdown, isPaused } = parts;
   const { api, max_kbps: maxKbps, max_size: maxBytes, max_age: maxAgeMs, retry_min: minMs, retry_max: maxMs, pacing } = config.uploads;
   for (const { section, text } of loaded.off) if (section === 'uploads') problems.raise('uploads_failing', text);
   if (api === null) return undefined;
@@ -27,8 +30,8 @@ export function startUploads(parts: UploadParts): Uploads | undefined {
     maxKbps,
     pacing,
     isPaused,
-    folder: join(config.state_dir, 'uploads'),
-    maxBytes,
+    folder: join(storage.folder, 'uploads'),
+    maxBytes: storage.atMost(maxBytes),
     maxAgeMs,
     ranMs: () => lifetime.ranBeforeMs + clock.mono(),
     backoff: { minMs, maxMs },

@@ -1,0 +1,104 @@
+// Watches whether the state can be kept. While the state directory is in use: whether commits fail. While its stand-in is in use: whether the
+// state directory can be written again. Either way the agent must then start again within its process.
+import { open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, every, messageOf, type Ticker } from '../../base/index.ts';
+import type { Trouble } from '../../outbox/index.ts';
+import type { Parts } from '../lifecycle/parts.ts';
+import type { ReturnPace } from './returnPace.ts';
+
+/** If commits have failed for this long, the rows in memory must leave by another way. SQLite itself waits 0.5 s for a locked file. */
+export const FAILED_AFTER_MS = 3_000;
+
+const LOOK_EVERY_MS = 500;
+const PROBE_EVERY_MS = 60_000;
+
+/** A failing disk may not answer at all. */
+const PROBE_PATIENCE_MS = 3_000;
+
+/** The result of writing a file to the state directory: a failure, or undefined if it worked. */
+export interface Probe {
+  readonly error: string | undefined;
+  /** Whether only space is missing. */
+  readonly isFull: boolean;
+}
+
+/**
+ * Has no side effects. A full disk or file is no failure as long as alerts can be written, because old rows are evicted.
+ * @returns why the state directory counts as failed; undefined if it does not.
+ */
+export function failureOf({ code, alertWaits }: Omit<Trouble, 'forMs'>, { error, isFull }: Probe): string | undefined {
+  const onlyFull = isFull || (error === undefined && code === 'SQLITE_FULL');
+  if (onlyFull && !alertWaits) return undefined;
+  return error ?? `its outbox file cannot be written (${code ?? 'unknown error'})`;
+}
+
+type WatchParts = Pick<Parts, 'outbox' | 'storage' | 'clock' | 'log'> & {
+  readonly pace: ReturnPace;
+  /** Must start the agent again with this failure, or in the state directory if undefined. */
+  readonly onMove: (failure: string | undefined) => void;
+};
+
+export function watchStorage(parts: WatchParts): Ticker {
+  return parts.storage.failure === undefined ? watchHome(parts) : watchForReturn(parts);
+}
+
+function watchHome({ outbox, storage, clock, log, pace, onMove }: WatchParts): Ticker {
+  const isStuck = () => (outbox.trouble?.forMs ?? 0) >= FAILED_AFTER_MS;
+  let isLooking = false;
+  const look = async () => {
+    const probe = await probeWithin(storage.home);
+    isLooking = false;
+    // A commit may have worked meanwhile.
+    const failure = outbox.trouble && isStuck() ? failureOf(outbox.trouble, probe) : undefined;
+    if (failure === undefined) return;
+    pace.failed(clock.mono());
+    log.error({ event: 'storage_failed', reason: failure }, `${storage.home} can't be written: ${failure}; the agent goes on in memory`);
+    onMove(failure);
+  };
+  return every(LOOK_EVERY_MS, () => {
+    if (isLooking || !isStuck()) return;
+    isLooking = true;
+    void look();
+  });
+}
+
+function watchForReturn({ storage, clock, log, pace, onMove }: WatchParts): Ticker {
+  return every(PROBE_EVERY_MS, () => {
+    if (clock.mono() < pace.waitMs) return;
+    void probeWithin(storage.home).then(({ error }) => {
+      if (error !== undefined) return;
+      log.info({ event: 'storage_works' }, `${storage.home} can be written again; the agent goes back to it`);
+      onMove(undefined);
+    });
+  });
+}
+
+/** Writes beside the event loop, which a failing disk would block. */
+async function probeWithin(folder: string): Promise<Probe> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Probe>((resolve) => {
+    timer = setTimeout(() => resolve({ error: 'the disk does not answer', isFull: false }), PROBE_PATIENCE_MS);
+  });
+  return Promise.race([probe(folder), late]).finally(() => clearTimeout(timer));
+}
+
+const PROBE_BYTES = Buffer.alloc(64 * 1024, 1);
+
+async function probe(folder: string): Promise<Probe> {
+  const file = join(folder, 'probe');
+  try {
+    const handle = await open(file, 'w', 0o600);
+    try {
+      await handle.write(PROBE_BYTES);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    return { error: undefined, isFull: false };
+  } catch (error) {
+    return { error: messageOf(error), isFull: ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '') };
+  } finally {
+    await rm(file, { force: true }).catch(() => {});
+  }
+}
