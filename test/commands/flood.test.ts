@@ -147,7 +147,7 @@ describe('the robot in a flood of commands', () => {
     const refused = ids('refused');
     assert.equal(journal.full(), undefined);
     fill(HOUR_MS);
-    assert.ok(ids('ended') > refused * 0.9, `${refused} refused, ${ids('ended')} ended`);
+    assert.ok(ids('ended') > refused * 0.5, `${refused} refused, ${ids('ended')} ended`);
     assert.equal(ids('refused'), refused, 'an id that could be repeated stays');
   });
 
