@@ -57,6 +57,9 @@ export interface Restart {
   readonly failure: string | undefined;
 }
 
+/** The part of a stop's time that is left for the last presence and for the steps after it. */
+const DISCONNECT_MS = 2_000;
+
 export class Agent {
   readonly #live: LiveConfig;
   readonly #log: Logger;
@@ -120,7 +123,7 @@ export class Agent {
 
   /**
    * Stops sensing, sends the waiting rows, publishes the last presence message and closes the database. May be called twice.
-   * @throws the first error, once all steps have run.
+   * @throws IncompleteStop if steps failed or did not end, once all steps have run.
    */
   async stop(deadlineMs: number, reason: Stopped = 'asked'): Promise<void> {
     this.#stopped = reason;
@@ -173,7 +176,9 @@ export class Agent {
     const clock = systemClock(lifetime.lastWallMs);
     void clock.ask();
     shutdown.add('time service', () => clock.stop());
-    shutdown.add('lifetime', () => lifetime.end(clock.mono(), this.#stopped));
+    // After an incomplete stop the reason stays unknown, so the next run reports the end as unexpected.
+    const reason = () => (this.#stopped === 'asked' && shutdown.hasFailed ? null : this.#stopped);
+    shutdown.add('lifetime', () => lifetime.end(clock.mono(), reason()));
     const crashed = openLogFile({ config, storage, clock, log, logFile });
     shutdown.add('log file', () => logFile.close());
     const early = { loaded, config, storage, credentials, clock, lifetime, log, logFile, shutdown, metrics: new Metrics(), damage };
@@ -209,13 +214,16 @@ export class Agent {
     running.add({ uplink });
     outbox.wakeOn(() => uplink.wake());
     const uplinkEnded = uplink.run(this.#stopping.signal);
-    shutdown.add('uplink', async () => {
-      if (this.#stopped === 'asked') appendLastWords('stopped', outbox);
-      outbox.flush();
-      await uplink.finish(Math.max(0, shutdown.leftMs - 2_000));
+    shutdown.add('state of the uplink', () => saveUplink(uplink, log));
+    shutdown.add('uplink', () => {
       this.#stopping.abort();
-      await uplinkEnded;
-      saveUplink(uplink, log);
+      return uplinkEnded;
+    });
+    const waitForRows = () => uplink.finish(Math.max(0, shutdown.leftMs - DISCONNECT_MS));
+    shutdown.add('delivery', waitForRows, Number.POSITIVE_INFINITY);
+    shutdown.add('waiting rows', () => outbox.flush());
+    shutdown.add('last words', () => {
+      if (this.#stopped === 'asked') appendLastWords('stopped', outbox);
     });
     shutdown.add('commands', () => commands.stop());
     signal.throwIfAborted();

@@ -1,5 +1,6 @@
 // `elderly-bot run`: runs the agent in this process until a signal. The first signal stops it cleanly; a second one ends it at once.
 import { once } from 'node:events';
+import { IncompleteStop } from '../agent/lifecycle/shutdown.ts';
 import { ReturnPace } from '../agent/storage/returnPace.ts';
 import { Agent, type Inherited } from '../agent.ts';
 import { messageOf } from '../base/index.ts';
@@ -13,6 +14,12 @@ import { storageFailure } from '../state/index.ts';
 
 /** systemd would wait 90 s by default, but someone who switches the robot off may cut the power much sooner. */
 const STOP_DEADLINE_MS = 8_000;
+
+/** A stop that takes this much longer than its deadline is ended by force, before systemd does so after 15 s. */
+const OVERDUE_MS = 4_000;
+
+/** After a complete stop, something forgotten may keep the process alive for this long. */
+const LEAVE_WITHIN_MS = 1_000;
 
 /** Stopping to repair the outbox need not wait for acknowledgements: the sooner the agent stops, the sooner sensing resumes. */
 const REPAIR_DEADLINE_MS = 500;
@@ -59,6 +66,8 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
     stop.abort();
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  const failures: string[] = [];
+  stop.signal.addEventListener('abort', () => guardStop(failures, log), { once: true });
   const watchdog = new Watchdog({
     manager,
     now: () => performance.now(),
@@ -72,13 +81,38 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   const alive = setInterval(() => {}, 2 ** 30);
   try {
     await runUntil(stop.signal, { loaded, reread, log, logFile, manager, watchdog, startRos });
+  } catch (error) {
+    if (!(error instanceof IncompleteStop)) throw error;
+    failures.push(error.message);
   } finally {
     watchdog.stop();
     manager.close();
     clearInterval(alive);
   }
-  log.info({ event: 'stopped' }, 'stopped');
-  return 0;
+  const isWhole = failures.length === 0;
+  if (isWhole) log.info({ event: 'stopped' }, 'stopped');
+  else log.error({ event: 'stopped_incompletely' }, `stopped, but not in order: ${failures.join('; ')}`);
+  leave(isWhole ? 0 : 1, log);
+  return isWhole ? 0 : 1;
+}
+
+/** From a stop's beginning on, no fault of a part that should have ended keeps the others from ending, and no step delays the end for ever. */
+function guardStop(failures: string[], log: Logger): void {
+  process.on('uncaughtException', (error) => failures.push(`a part failed while it ended: ${messageOf(error)}`));
+  const overdue = () => {
+    log.error({ event: 'stop_overdue', open: process.getActiveResourcesInfo() }, 'the stop takes too long, so the agent ends at once');
+    process.exit(1);
+  };
+  setTimeout(overdue, STOP_DEADLINE_MS + OVERDUE_MS).unref();
+}
+
+/** Ends the process, even if something forgotten keeps it alive. */
+function leave(code: number, log: Logger): void {
+  const force = () => {
+    log.warn({ event: 'stop_forced', open: process.getActiveResourcesInfo() }, 'something kept the process alive after its stop');
+    process.exit(code);
+  };
+  setTimeout(force, LEAVE_WITHIN_MS).unref();
 }
 
 /**

@@ -142,7 +142,7 @@ export class Writer {
 
   /** Reports a database error and schedules another commit. Rethrows any other error. */
   failed(error: unknown): void {
-    if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error))) throw error;
+    if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error) || isClosed(error))) throw error;
     this.#isFailing = true;
     this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#parts.clock.mono());
     this.#stuck = { sinceMs: this.#stuck?.sinceMs ?? this.#parts.clock.mono(), code: codeOf(error) };
@@ -194,4 +194,9 @@ export class Writer {
       this.append({ class: 'event', body });
     }
   }
+}
+
+/** Whether better-sqlite3 refuses a call because its database is closed, as in a stop of which another step failed. */
+function isClosed(error: Error): boolean {
+  return error instanceof TypeError && error.message === 'The database connection is not open';
 }

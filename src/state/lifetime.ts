@@ -154,7 +154,7 @@ export class Lifetime {
   }
 
   /** Records why this run ended. */
-  end(ranMs: number, stopped: Stopped): void {
+  end(ranMs: number, stopped: Stopped | null): void {
     this.#stopped = stopped;
     this.save(ranMs);
   }

@@ -1,19 +1,42 @@
-// Undoes the startup steps in reverse order and within one deadline. If a step fails, the remaining steps still run.
+// Undoes the startup steps in reverse order and within one deadline. If a step fails or never ends, the remaining steps still run.
+import { messageOf, wait } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
 
 type Undo = () => void | Promise<void>;
 
+interface Step {
+  readonly name: string;
+  readonly undo: Undo;
+  readonly atMostMs: number;
+}
+
+/** Longest time for a step, unless it is added with another. One step that hangs must not use up the time to send the waiting rows. */
+const STEP_MS = 2_000;
+
+/** After the deadline, each step still has this time, so that for example the database is closed. */
+const LATE_STEP_MS = 100;
+
+/** Every step has run, but some have failed or did not end. The message lists them. */
+export class IncompleteStop extends Error {
+  constructor(failures: ReadonlyMap<string, unknown>) {
+    const [first] = failures.values();
+    super([...failures].map(([step, error]) => `${step}: ${messageOf(error)}`).join('; '), { cause: first });
+  }
+}
+
 export class ShutdownStack {
   readonly #log: Logger;
-  readonly #steps: (readonly [name: string, undo: Undo])[] = [];
+  readonly #steps: Step[] = [];
+  readonly #failures = new Map<string, unknown>();
   #endMs = 0;
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
-  add(name: string, undo: Undo): void {
-    this.#steps.push([name, undo]);
+  /** @param atMostMs longest time for the step, within the deadline. */
+  add(name: string, undo: Undo, atMostMs = STEP_MS): void {
+    this.#steps.push({ name, undo, atMostMs });
   }
 
   /** Milliseconds left until the deadline. */
@@ -21,18 +44,36 @@ export class ShutdownStack {
     return Math.max(0, this.#endMs - performance.now());
   }
 
-  /** Undoes each step once. @throws the first error, once all steps have run. */
+  /** Whether a step has failed or did not end. */
+  get hasFailed(): boolean {
+    return this.#failures.size > 0;
+  }
+
+  /** Undoes each step once. @throws IncompleteStop once all steps have run, if some failed or did not end. */
   async undo(deadlineMs: number): Promise<void> {
     this.#endMs = performance.now() + deadlineMs;
-    let first: unknown;
-    for (const [name, undo] of this.#steps.splice(0).reverse()) {
+    for (const step of this.#steps.splice(0).reverse()) {
       try {
-        await undo();
+        await this.#run(step);
       } catch (error) {
-        first ??= error;
-        this.#log.error({ event: 'stop_failed', step: name, err: error }, `stopping ${name} failed`);
+        this.#failures.set(step.name, error);
+        this.#log.error({ event: 'stop_failed', step: step.name, err: error }, `stopping ${step.name} failed: ${messageOf(error)}`);
       }
     }
-    if (first !== undefined) throw first;
+    if (this.hasFailed) throw new IncompleteStop(this.#failures);
+  }
+
+  /** @throws the error of the step, or one that says that it has not ended in time. It may still end later. */
+  async #run({ undo, atMostMs }: Step): Promise<void> {
+    const forMs = Math.max(LATE_STEP_MS, Math.min(atMostMs, this.leftMs));
+    const ended = new AbortController();
+    const late = wait(forMs, ended.signal).then((isLate) => {
+      if (isLate) throw new Error(`it did not end within ${(forMs / 1_000).toFixed(1)} s`);
+    });
+    try {
+      await Promise.race([undo(), late]);
+    } finally {
+      ended.abort();
+    }
   }
 }
