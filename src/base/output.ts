@@ -2,6 +2,7 @@
 // it: a line break or an escape sequence in it is shown as `\n` or `\u001b`. The linter refuses process.stdout and process.stderr elsewhere.
 import { once } from 'node:events';
 import type { WriteStream } from 'node:tty';
+import { redactText } from './redact.ts';
 import { visibleData, withoutHidden } from './visible.ts';
 
 /** One line, or several. A line has no line break. */
@@ -55,9 +56,9 @@ export function printNow(lines: Lines): void {
   process.stdout.write(textOf(plainLines(lines)));
 }
 
-/** Writes lines to stderr, for errors and remarks. */
+/** Writes lines to stderr, for errors and remarks, without secrets that they quote. */
 export function printError(lines: Lines): void {
-  process.stderr.write(textOf(plainLines(lines)));
+  process.stderr.write(textOf(plainLines(lines).map(redactText)));
 }
 
 let isWatched = false;

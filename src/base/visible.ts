@@ -17,6 +17,8 @@ const HIDDEN = /(?!\uFE0F)[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 const BLANKS = String.raw`[\p{Zs}\t\u2800]{17,}`;
 const NEEDS_CARE = new RegExp(`${HIDDEN.source}|\\p{M}|${BLANKS}`, 'u');
 const PIECE = new RegExp(`${BLANKS}|.`, 'gus');
+/** A quick test for most lines. */
+const PLAIN = /^[ -~]*$/;
 const MARK = /^\p{M}$/u;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -53,7 +55,7 @@ export function visibleData(value: unknown, longest?: number): unknown {
 
 /** Replaces hidden characters by their escapes, and keeps everything else of our own lines. JSON stays JSON with the same value. */
 export function withoutHidden(text: string): string {
-  return text.replace(HIDDEN, escapeOf);
+  return PLAIN.test(text) ? text : text.replace(HIDDEN, escapeOf);
 }
 
 function rendered(piece: string): string {

@@ -1,5 +1,6 @@
 // The command `serve`: runs the cloud until SIGTERM or SIGINT. It stops within 10 s, even if a part hangs. A second signal ends it at once.
 import { pino } from 'pino';
+import { logLine } from '../../../src/base/index.ts';
 import { startCloud } from '../cloud.ts';
 import { exportToSdk, readEnvironment, settingsFrom } from '../settings/index.ts';
 
@@ -9,7 +10,8 @@ export async function serve(): Promise<number> {
   const environment = readEnvironment(process.env, '.env');
   const settings = settingsFrom(environment);
   exportToSdk(environment);
-  const log = pino({ level: settings.logLevel, base: null }, pino.destination({ dest: 1, sync: true }));
+  const stdout = pino.destination({ dest: 1, sync: true });
+  const log = pino({ level: settings.logLevel, base: null }, { write: (line) => stdout.write(logLine(line)) });
   const stopRequest = firstSignal();
   const cloud = await startCloud(settings, log);
   log.info({ event: 'cloud_ready', url: cloud.url, subscribed: cloud.subscribed }, 'the cloud is ready');
