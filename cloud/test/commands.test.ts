@@ -22,6 +22,7 @@ const ANNOUNCED = [
   { name: 'buzzer', args: BUZZER, motion: false },
   { name: 'drive', args: DRIVE, motion: true },
   { name: 'stop', args: {}, motion: false },
+  { name: 'door', args: BUZZER, motion: false, signed: 'required' as const },
 ];
 
 test('arguments are checked against the announced schema, and the problem names the argument', () => {
@@ -110,7 +111,7 @@ onEachDatabase('commands', (db, another) => {
     const { token } = await api.register(thing);
     const before = published.length;
     for (const [body, wrong] of [
-      [{ command: 'dance' }, /^command: .*it accepts buzzer, drive, stop/],
+      [{ command: 'dance' }, /^command: .*it accepts buzzer, drive, stop, door/],
       [{ command: 'buzzer' }, /^value: .*missing/],
       [{ command: 'buzzer', value: 'yes' }, /^value: expected boolean/],
       [{ command: 'drive', args: { speed: 9 } }, /^args\.speed: expected at most/],
@@ -119,6 +120,46 @@ onEachDatabase('commands', (db, another) => {
       [{ command: 'stop', ttl_s: 0 }, /^ttl_s/],
       [{ command: 'stop', thing: '#' }, /^thing/],
       [{}, /^command/],
+    ] as const) {
+      const answer = await api.ask('POST', '/commands', { token, body });
+      assert.equal(answer.status, 422, JSON.stringify(body));
+      assert.match((answer.body as { detail: string }).detail, wrong);
+    }
+    assert.equal(published.length, before);
+  });
+
+  test('a signed command reaches the robot exactly as the device signed it, and the signature is not stored', async () => {
+    const thing = await robot();
+    const { token } = await api.register(thing);
+    const fields = { command: 'door', args: { value: true }, issued_at: nowMs - 1_000, expires_at: nowMs + 4_000 };
+    const assertion = { id: 'credential', response: { authenticatorData: 'AA', clientDataJSON: 'AA', signature: 'AA' }, more: [1] };
+    for (const sig of ['eyJhbGciOiJFUzI1NiJ9..c2ln', assertion]) {
+      const id = `phone-${published.length}`;
+      const given = await api.ask('POST', '/commands', { token, body: { ...fields, id, sig } });
+      assert.deepEqual([given.status, (given.body as { id: string }).id], [202, id]);
+      assert.deepEqual(JSON.parse(published.at(-1)?.payload ?? ''), { thing, ...fields, id, sig });
+      const again = await api.ask('POST', '/commands', { token, body: { ...fields, id, sig } });
+      assert.deepEqual([again.status, (again.body as { detail: string }).detail.slice(0, 4)], [409, 'id: ']);
+      const stored = await db().query<{ row: string }>('select commands::text as row from commands where id = $1', [id]);
+      assert.ok(stored.length === 1 && !JSON.stringify(stored).includes('c2ln') && !JSON.stringify(stored).includes('credential'));
+    }
+  });
+
+  test('a command that must be signed is refused before it is sent if the signature or its fields are missing or stale', async () => {
+    const thing = await robot();
+    const { token } = await api.register(thing);
+    const before = published.length;
+    const good = { command: 'door', value: true, id: 'x', issued_at: nowMs, expires_at: nowMs + 4_000, sig: 'x' };
+    const { sig: _, ...unsigned } = good;
+    for (const [body, wrong] of [
+      [{ command: 'door', value: true }, /^sig: .* only with the signature of a device that is paired with it/],
+      [unsigned, /^sig: a signed command has all of/],
+      [{ ...good, id: undefined }, /^sig: a signed command has all of/],
+      [{ ...good, id: '../x' }, /^id/],
+      [{ ...good, sig: 'x'.repeat(6_001) }, /^sig/],
+      [{ ...good, sig: 7 }, /^sig/],
+      [{ ...good, issued_at: nowMs - 9_000, expires_at: nowMs - 3_000 }, /^expires_at: it was 3000 ms ago/],
+      [{ ...good, issued_at: nowMs + 61_000, expires_at: nowMs + 62_000 }, /^issued_at: it is 61000 ms ahead/],
     ] as const) {
       const answer = await api.ask('POST', '/commands', { token, body });
       assert.equal(answer.status, 422, JSON.stringify(body));

@@ -8,6 +8,7 @@ import {
   type Command as CommandMessage,
   EXPIRY_GRACE_MS,
   MAX_COMMAND_BYTES,
+  MAX_ISSUED_AHEAD_MS,
   type ResultReason,
   type ResultStatus,
   topicsOf,
@@ -29,8 +30,16 @@ export interface CommandRequest {
   readonly value?: Argument | undefined;
   readonly args?: Arguments | undefined;
   readonly ttlS: number;
+  /** The fields of a command that a device of the family signed, and its signature. Only the robot reads the signature. */
+  readonly signed?: SignedFields | undefined;
   readonly userId: number;
 }
+
+export type SignedFields = Required<Pick<CommandMessage, 'sig'>> & {
+  readonly id: string;
+  readonly issued_at: number;
+  readonly expires_at: number;
+};
 
 export interface IssuedCommand {
   readonly id: string;
@@ -89,23 +98,37 @@ export class Commands {
   /** @throws HttpError 409, 413 or 422 that names the wrong field, or 503 if the broker does not accept the command. */
   async issue(request: CommandRequest): Promise<IssuedCommand> {
     const { db } = this.#options;
-    const { thing, command, ttlS, userId } = request;
+    const { thing, command, userId } = request;
     const [robot] = await db.query<RobotRow>('select prefix, online, commands from robots where thing = $1', [thing]);
     if (!robot) throw new HttpError(409, `thing: ${thing} has never sent a message`);
     const args = argumentsOf(request, robot.commands ?? []);
-    const id = randomUUID();
-    const issued_at = this.#nowMs();
-    const expires_at = issued_at + ttlS * 1_000;
-    const payload = JSON.stringify({ id, thing, command, args, issued_at, expires_at } satisfies CommandMessage);
+    const { sig, ...fields } = this.#fieldsOf(request);
+    const { id, issued_at, expires_at } = fields;
+    const payload = JSON.stringify({ id, thing, command, args, issued_at, expires_at, sig } satisfies CommandMessage);
     const bytes = Buffer.byteLength(payload);
     if (bytes > MAX_COMMAND_BYTES)
       throw new HttpError(413, `args: the command has ${bytes} bytes, but robots read at most ${MAX_COMMAND_BYTES}`);
-    await db.query(
-      'insert into commands (id, thing, command, args, issued_by, issued_at, expires_at) values ($1, $2, $3, $4::text::jsonb, $5, $6, $7)',
+    // The signature is not stored: only the robot needs it, and only until the command expires.
+    const [added] = await db.query<{ id: string }>(
+      `insert into commands (id, thing, command, args, issued_by, issued_at, expires_at) values ($1, $2, $3, $4::text::jsonb, $5, $6, $7)
+      on conflict (id) do nothing returning id`,
       [id, thing, command, storableJson(args), userId, issued_at, expires_at],
     );
+    if (!added) throw new HttpError(409, `id: a command ${id} was given before; sign the command again with a new id`);
     await this.#send(id, topicsOf(robot.prefix).commands, payload);
     return { id, expires_at, online: robot.online };
+  }
+
+  /** @returns the fields that the device chose before it signed, or those of a new command. @throws HttpError 422 */
+  #fieldsOf({ signed, ttlS }: CommandRequest): Omit<SignedFields, 'sig'> & { readonly sig?: unknown } {
+    const nowMs = this.#nowMs();
+    if (!signed) return { id: randomUUID(), issued_at: nowMs, expires_at: nowMs + ttlS * 1_000 };
+    const { issued_at: issuedAt, expires_at: expiresAt } = signed;
+    if (expiresAt + EXPIRY_GRACE_MS < nowMs)
+      throw new HttpError(422, `expires_at: it was ${nowMs - expiresAt} ms ago by the cloud's clock`);
+    if (issuedAt > nowMs + MAX_ISSUED_AHEAD_MS)
+      throw new HttpError(422, `issued_at: it is ${issuedAt - nowMs} ms ahead of the cloud's clock`);
+    return signed;
   }
 
   async read(id: string): Promise<Command | null> {
@@ -139,11 +162,14 @@ from commands c left join lateral (
 ) r on true where c.id = $1`;
 
 /** @throws HttpError 422. */
-function argumentsOf({ command, value, args, thing }: CommandRequest, announced: readonly AnnouncedCommand[]): Arguments {
+function argumentsOf({ command, value, args, thing, signed }: CommandRequest, announced: readonly AnnouncedCommand[]): Arguments {
   const known = announced.find(({ name }) => name === command);
   if (!known) {
     const names = announced.map(({ name }) => name).join(', ') || 'no commands';
     throw new HttpError(422, `command: ${thing} has not announced ${command}; it accepts ${names}`);
+  }
+  if (known.signed === 'required' && !signed) {
+    throw new HttpError(422, `sig: ${thing} takes ${command} only with the signature of a device that is paired with it`);
   }
   if (value !== undefined && args !== undefined) throw new HttpError(422, 'args: give either value or args');
   const given = args ?? (value === undefined ? {} : { value });

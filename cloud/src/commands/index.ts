@@ -1,1 +1,1 @@
-export { type Command, Commands } from './commands.ts';
+export { type Command, Commands, type SignedFields } from './commands.ts';

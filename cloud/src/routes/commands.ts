@@ -1,9 +1,12 @@
 // POST /commands and GET /commands/{id}, for members.
 import { z } from 'zod';
 import { COMMAND_ID_PATTERN, commandName, RESULT_REASONS, RESULT_STATUSES } from '../../../src/wire/index.ts';
-import type { Commands } from '../commands/index.ts';
+import type { Commands, SignedFields } from '../commands/index.ts';
 import { component, errors, HttpError } from '../http/index.ts';
 import { type Context, forUsers, thingParameter } from './context.ts';
+
+/** More than an assertion of WebAuthn needs. The whole command has at most 8 KiB. */
+const MAX_SIGNATURE_CHARACTERS = 6_000;
 
 /** An old command must not move the robot, so a command expires after an hour at the latest. */
 const MAX_TTL_S = 3_600;
@@ -21,6 +24,13 @@ const commandRequest = component(
     value: argument.optional().describe('The argument named value, if the command has one'),
     args: z.record(z.string(), argument).optional().describe('The announced arguments by name'),
     ttl_s: z.number().int().min(1).max(MAX_TTL_S).default(DEFAULT_TTL_S).describe('Seconds until the command expires'),
+    id: commandId.optional().describe('Of a signed command: the id that was signed'),
+    issued_at: time.optional().describe('Of a signed command: the time that was signed, in milliseconds since the Unix epoch'),
+    expires_at: time.optional().describe('Of a signed command: the expiry that was signed'),
+    sig: z
+      .union([z.string().max(MAX_SIGNATURE_CHARACTERS), z.record(z.string(), z.unknown())])
+      .optional()
+      .describe('The signature of a device that is paired with the robot; only the robot reads it (protocol.md, signed commands)'),
   }),
 );
 
@@ -64,14 +74,16 @@ export function commandRoutes({ app, auth }: Context, commands: Commands): void 
     forUsers(auth, 'commands', {
       operationId: 'giveCommand',
       summary: 'Send a command to a robot',
-      description: 'The cloud checks the command against the announced commands. GET /commands/{id} and the stream report the result.',
+      description:
+        'The cloud checks the command against the announced commands. GET /commands/{id} and the stream report the result. A command that the robot announced with signed: required needs sig, id, issued_at and expires_at, as they were signed.',
       body: commandRequest,
       response: { 202: accepted, ...errors(401, 403, 409, 413, 415, 422) },
     }),
     async (request, reply) => {
-      const { thing: named, ttl_s: ttlS, ...rest } = request.body;
+      const { thing: named, ttl_s: ttlS, command: name, value, args, ...given } = request.body;
       const thing = await auth.robotOf(request, named);
-      return reply.code(202).send(await commands.issue({ ...rest, thing, ttlS, userId: auth.userOf(request) }));
+      const order = { thing, command: name, value, args, ttlS, signed: signedFields(given), userId: auth.userOf(request) };
+      return reply.code(202).send(await commands.issue(order));
     },
   );
 
@@ -91,4 +103,17 @@ export function commandRoutes({ app, auth }: Context, commands: Commands): void 
       return found;
     },
   );
+}
+
+/** @throws HttpError 422 if some of the fields are missing. */
+function signedFields({
+  id,
+  issued_at,
+  expires_at,
+  sig,
+}: { [Name in keyof SignedFields]?: SignedFields[Name] | undefined }): SignedFields | undefined {
+  if (sig !== undefined && id !== undefined && issued_at !== undefined && expires_at !== undefined)
+    return { id, issued_at, expires_at, sig };
+  if (sig === undefined && id === undefined && issued_at === undefined && expires_at === undefined) return undefined;
+  throw new HttpError(422, 'sig: a signed command has all of id, issued_at, expires_at and sig; an unsigned one has none of them');
 }
