@@ -177,6 +177,9 @@ function commandFaults(command: CommandConfig): Fault[] {
   }
   if (command.legacy && command.signed === 'required')
     faults.push([['legacy'], 'expected false: a signed command needs an id, a thing and an expiry']);
+  // After the loss of the journal, only this rule refuses the repetition of a signed command that has not expired.
+  if (command.queue_offline && command.signed === 'required')
+    faults.push([['queue_offline'], 'expected false: a signed command from before the connection could be a repeated one']);
   if (unless && !motion) faults.push([['motion_unless'], 'expected only with motion: true']);
   if (does !== undefined && confirm)
     faults.push([['confirm'], 'expected only with a ROS message: the agent knows the result of its own actions']);

@@ -1,5 +1,5 @@
 // Signed motions on real parts: a phone signs, the cloud on PostgreSQL and Mosquitto carry, the agent with its guard moves an rclpy robot.
-// Whoever holds the cloud's certificate can drop a command, but not change or repeat one.
+// Holders of the cloud's certificate can drop a command, but not change or repeat one.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';

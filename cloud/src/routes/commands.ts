@@ -24,9 +24,9 @@ const commandRequest = component(
     value: argument.optional().describe('The argument named value, if the command has one'),
     args: z.record(z.string(), argument).optional().describe('The announced arguments by name'),
     ttl_s: z.number().int().min(1).max(MAX_TTL_S).default(DEFAULT_TTL_S).describe('Seconds until the command expires'),
-    id: commandId.optional().describe('Of a signed command: the id that was signed'),
-    issued_at: time.optional().describe('Of a signed command: the time that was signed, in milliseconds since the Unix epoch'),
-    expires_at: time.optional().describe('Of a signed command: the expiry that was signed'),
+    id: commandId.optional().describe('Only with sig: the id that the device signed'),
+    issued_at: time.optional().describe('Only with sig: the time that the device signed, in milliseconds since the Unix epoch'),
+    expires_at: time.optional().describe('Only with sig: the expiry that the device signed'),
     sig: z
       .union([z.string().max(MAX_SIGNATURE_CHARACTERS), z.record(z.string(), z.unknown())])
       .optional()
