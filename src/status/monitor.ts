@@ -1,9 +1,10 @@
 // Serves GET /healthz and GET /metrics over HTTP on the address in health.listen, for monitoring systems. There is no authentication, so
-// the address should be a loopback address, and the answers must not contain secrets.
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { ListenOptions } from 'node:net';
+// the address should be a loopback address, and the answers must not contain secrets. Whatever others request, the agent goes on watching.
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
+import { namesThisMachine } from './host.ts';
+import { closeServer, listeningServer } from './httpServer.ts';
 import { EXPOSITION_TYPE } from './metrics.ts';
 
 interface MonitorOptions {
@@ -18,13 +19,25 @@ interface MonitorOptions {
 
 /** How long /healthz waits for the probe before it reports that the agent hangs. */
 const PROBE_WITHIN_MS = 2_000;
+/** How long an answer is reused, so that many requests cost no more than one. */
+const FRESH_MS = 1_000;
+const MAX_REQUESTS_PER_SECOND = 50;
+
+const UNKNOWN_HOST = 'use the address of this machine, its host name, or a name in .local, .lan, .home, .internal or .home.arpa\n';
+
+type Health = readonly [status: number, body: unknown];
 
 export class Monitor {
   readonly #options: MonitorOptions;
+  readonly #metrics: () => string;
+  readonly #health: () => Promise<Health>;
+  readonly #isFlooded = floodGate();
   #server: Server | undefined;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
+    this.#metrics = reused(options.metrics);
+    this.#health = reused(() => this.#askHealth());
   }
 
   /** @returns the address, with the actual port instead of 0. @throws AgentError LISTEN_FAILED; the agent then runs without a monitor */
@@ -32,10 +45,12 @@ export class Monitor {
     const { listen } = this.#options;
     const colon = listen.lastIndexOf(':');
     const [host, port] = [listen.slice(0, colon).replace(/^\[|\]$/g, ''), Number(listen.slice(colon + 1))];
-    const serve = async ({ method, url }: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const serve = async ({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> => {
       const path = (url ?? '').split('?')[0];
+      if (this.#isFlooded()) return answer(response.setHeader('connection', 'close'), 429, 'text/plain', 'too many requests\n');
+      if (!namesThisMachine(headers.host, host)) return answer(response, 421, 'text/plain', UNKNOWN_HOST);
       if (method !== 'GET') return answer(response, 405, 'text/plain', 'only GET is allowed\n');
-      if (path === '/metrics') return answer(response, 200, EXPOSITION_TYPE, this.#options.metrics());
+      if (path === '/metrics') return answer(response, 200, EXPOSITION_TYPE, this.#metrics());
       if (path !== '/healthz') return answer(response, 404, 'text/plain', 'the paths are /healthz and /metrics\n');
       const [status, body] = await this.#health();
       answer(response, status, 'application/json', `${JSON.stringify(body)}\n`);
@@ -59,7 +74,7 @@ export class Monitor {
   }
 
   /** The HTTP status only says whether the agent is alive. Current problems are listed in the body, but do not affect it. */
-  async #health(): Promise<[status: number, body: unknown]> {
+  async #askHealth(): Promise<Health> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(() => resolve('ROS callbacks are not served'), PROBE_WITHIN_MS);
@@ -74,17 +89,24 @@ function answer(response: ServerResponse, status: number, type: string, body: st
   response.writeHead(status, { 'content-type': type }).end(body);
 }
 
-/** Starts an HTTP server that does not keep the process alive. @throws the error that `listen` emits, such as EADDRINUSE */
-export async function listeningServer(address: ListenOptions, onRequest: RequestListener): Promise<Server> {
-  const server = createServer({ requestTimeout: 5_000 }, onRequest);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(address, resolve);
-  });
-  return server.unref();
+/** Calls `make` only if the last result is older than `FRESH_MS`. An error is not kept. */
+function reused<T>(make: () => T): () => T {
+  let last: { readonly value: T; readonly atMs: number } | undefined;
+  return () => {
+    const nowMs = performance.now();
+    if (last && nowMs - last.atMs < FRESH_MS) return last.value;
+    last = undefined;
+    last = { value: make(), atMs: nowMs };
+    return last.value;
+  };
 }
 
-export async function closeServer(server: Server | undefined): Promise<void> {
-  if (!server) return;
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
+/** Returns a function that counts a request, and tells whether there are too many in this second. */
+function floodGate(): () => boolean {
+  let [requests, sinceMs] = [0, performance.now()];
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - sinceMs >= 1_000) [requests, sinceMs] = [0, nowMs];
+    return ++requests > MAX_REQUESTS_PER_SECOND;
+  };
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { messageOf, parseJson, requestOverSocket } from '../base/index.ts';
 import { AgentError, type ErrorCode } from '../errors.ts';
 import { findStandIn } from '../state/index.ts';
-import { closeServer, listeningServer } from './monitor.ts';
+import { closeServer, listeningServer } from './httpServer.ts';
 import type { Reloaded, Rotated, Status } from './status.ts';
 
 /** Linux's limit on the length of a Unix socket path. If the path is longer, the agent runs without the socket. */

@@ -20,6 +20,9 @@ const PING_WITHIN_MS = 400;
 /** The agent normally ends its own motion. If it is this late, the guard ends the motion instead. */
 const GRACE_MS = 50;
 
+/** Each agent needs one. More would take the open files that the guard needs for ROS. */
+const MAX_CONNECTIONS = 16;
+
 interface GuardOptions {
   readonly path: string;
   /** Publishes zero velocity on every topic of a motion, then the stop command's messages. */
@@ -61,6 +64,7 @@ export class GuardServer {
     }
     rmSync(path, { force: true });
     const server = createServer((socket) => this.#serve(socket));
+    server.maxConnections = MAX_CONNECTIONS;
     await new Promise<void>((resolve, reject) => {
       const failed = (cause: Error) =>
         reject(new AgentError('STATE_DIR_UNWRITABLE', `guard socket ${path}: ${cause.message}`, { remedy: 'check the state_dir', cause }));
