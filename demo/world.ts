@@ -126,6 +126,8 @@ export async function startWorld(onStep: (step: string) => void, signal: AbortSi
 }
 
 function everyMessage(): string {
-  const names = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'];
-  return `channels:\n${names.map((name) => `  ${name}: { report: { on: message, deadband: 0 } }\n`).join('')}`;
+  const report = 'report: { on: message, deadband: 0 }';
+  const alerts = ['gas', 'fire', 'fall', 'stranger'].map((name) => `  ${name}: { ${report}, alerts_per_minute: 100000 }\n`);
+  const telemetry = ['battery', 'temperature'].map((name) => `  ${name}: { ${report} }\n`);
+  return `channels:\n${[...alerts, ...telemetry].join('')}`;
 }

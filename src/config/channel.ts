@@ -88,6 +88,10 @@ const diagnostics = z
 /** The default of `clear_after`. */
 const CLEAR_AFTER_MS = 30_000;
 
+/** The default and the upper limit of `alerts_per_minute`. */
+const ALERTS_PER_MINUTE = 6;
+const MOST_ALERTS_PER_MINUTE = 100_000;
+
 const fields = z.strictObject({
   topic: topicName,
   /** If `auto`, the publishers' type is used. */
@@ -125,11 +129,13 @@ const fields = z.strictObject({
   clear_after: durationBetween('1s', '1d').optional(),
   /** If the channel is silent for longer, its `_silent` alert is raised. */
   max_silence: durationBetween('100ms', '30d').optional(),
+  /** If an alert is raised more often, it stays raised until the channel is calm, and a summary a minute counts the changes. */
+  alerts_per_minute: z.int().min(1).max(MOST_ALERTS_PER_MINUTE).optional(),
 });
 
 export const channel = fields
   .superRefine((given, context) => addFaults(context, channelFaults(given)))
-  .transform(({ type, scale, unit, min, max, alert_when, clear_after, ...rest }) => {
+  .transform(({ type, scale, unit, min, max, alert_when, clear_after, alerts_per_minute, ...rest }) => {
     const limits = unit === undefined ? undefined : UNIT_LIMITS[unit];
     return {
       ...rest,
@@ -140,6 +146,7 @@ export const channel = fields
       min: min ?? limits?.min,
       max: max ?? limits?.max,
       alert_when: alert_when ?? (rest.class === 'alert' ? { raise: { comparison: '==', value: true } as const } : undefined),
+      alerts_per_minute: alerts_per_minute ?? ALERTS_PER_MINUTE,
       clear_after: rest.event ? (clear_after ?? CLEAR_AFTER_MS) : undefined,
     };
   });
@@ -154,6 +161,8 @@ function channelFaults(given: z.infer<typeof fields>): Fault[] {
   if (diagnostics && field !== 'data') faults.push([['field'], 'expected either field or diagnostics']);
   if (diagnostics && channelClass === 'alert' && when === undefined)
     faults.push([['alert_when'], 'expected with diagnostics, such as ">= 2" for ERROR']);
+  if (given.alerts_per_minute !== undefined && channelClass !== 'alert' && given.max_silence === undefined)
+    faults.push([['alerts_per_minute'], 'expected only with class: alert or max_silence']);
   if (min !== undefined && max !== undefined && min > max) faults.push([['min'], `expected at most max (${max})`]);
   if (valid && diagnostics) faults.push([['valid'], 'expected either valid or diagnostics']);
   if (valid && /\|\s*count\s*$/.test(field)) faults.push([['valid'], 'expected another reducer: count counts every element']);

@@ -47,6 +47,11 @@ export const PROBLEMS = {
     title: 'No message of a channel can be used, so the channel has no readings and cannot raise its alert',
     remedy: 'change the channel’s entry as the text suggests, then: elderly-bot reload; without a suggestion check the sensor and its node',
   },
+  channel_flapping: {
+    severity: 'error',
+    title: 'A channel raises and clears its alert over and over, so the alert stays raised and the cloud gets a summary a minute',
+    remedy: 'check the sensor, or change the channel’s entry as the text says, then: elderly-bot reload',
+  },
   channel_unreadable: {
     severity: 'error',
     title: 'A channel’s messages cannot be read',

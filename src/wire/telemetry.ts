@@ -6,12 +6,18 @@ import { channelName, envelope, sequence, wallTime } from './names.ts';
 export const readingValue = z.union([z.boolean(), z.number(), z.string(), z.null()]);
 export type ReadingValue = z.infer<typeof readingValue>;
 
+/** How often an alert was raised again and cleared, in `ms` milliseconds, since the row that raised it. */
+export const flapping = z.object({ raised: z.number().int().min(0), cleared: z.number().int().min(0), ms: z.number().int().min(0) });
+export type Flapping = z.infer<typeof flapping>;
+
 /** The optional fifth element of a reading. The robot omits it if it would be empty. */
 export const readingExtra = z.object({
   alert: z.enum(['raised', 'cleared']).optional(),
   incident: z.string().max(64).optional(),
   /** How often the event of a cleared alert happened while the alert stood. Only for channels that report events. */
   occurrences: z.number().int().min(1).optional(),
+  /** The channel flaps, so that the alert stays raised. Further rows with `raised` and the same incident are summaries. */
+  flapping: flapping.optional(),
   bad: z.enum(['nan', 'range', 'type']).optional(),
   clock: z.literal('untrusted').optional(),
   /** The robot could not write this alert to its disk, so it existed only in memory until the cloud had it. */

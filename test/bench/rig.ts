@@ -43,7 +43,7 @@ channels:
   battery: null
   temperature: null
   level: { topic: ${LEVEL.topic}, type: std_msgs/msg/Float64, qos: { depth: 1000 }, max_rate: null, report: { on: message } }
-  alarm: { topic: ${ALARM.topic}, type: std_msgs/msg/Bool, class: alert, qos: { depth: 1000 }, report: { on: message } }
+  alarm: { topic: ${ALARM.topic}, type: std_msgs/msg/Bool, class: alert, qos: { depth: 1000 }, report: { on: message }, alerts_per_minute: 100000 }
 commands:
   level: { topic: ${COMMAND_TOPIC}, type: std_msgs/msg/Float64, message: { data: $value }, args: { value: { type: number } }, rate: 600 }
 `;

@@ -56,7 +56,7 @@ describe('a robot with two uplinks', { skip, timeout: 900_000 }, () => {
     wifi = first;
     stateDir = join(network.folder, 'state');
     const config = join(network.folder, 'robot.yaml');
-    const channels = ['fall', 'temperature'].map((name) => `${name}: { report: { on: message } }`);
+    const channels = ['fall: { report: { on: message }, alerts_per_minute: 100000 }', 'temperature: { report: { on: message } }'];
     writeFileSync(config, `state_dir: state\nmqtt: { interval: 100ms, uplinks: [wlan0, wwan0] }\nchannels: { ${channels.join(', ')} }\n`);
     witness = await Witness.start(network.socket);
     caller = await Caller.over(clientOver(network.socket));

@@ -1,12 +1,13 @@
 // Runs random histories of one model. Reports the shortest history that fails, and the command that replays it.
 import fc from 'fast-check';
 import { messageOf } from '../../src/base/index.ts';
+import { flappingProperty } from './flapping.ts';
 import { outboxProperty } from './outbox.ts';
 import { receiptsProperty } from './receipts.ts';
 import { RobotFolder } from './robot.ts';
 import { sensingProperty } from './sensing.ts';
 
-export const MODELS = ['outbox', 'receipts', 'sensing'] as const;
+export const MODELS = ['outbox', 'receipts', 'sensing', 'flapping'] as const;
 export type ModelName = (typeof MODELS)[number];
 
 export interface Campaign {
@@ -49,7 +50,7 @@ export async function runCampaign({ model, runs, seed, path }: Campaign): Promis
   }
 }
 
-const PROPERTIES = { outbox: outboxProperty, receipts: receiptsProperty, sensing: sensingProperty };
+const PROPERTIES = { outbox: outboxProperty, receipts: receiptsProperty, sensing: sensingProperty, flapping: flappingProperty };
 
 function describe(model: ModelName, { errorInstance, counterexample, counterexamplePath, seed }: fc.RunDetails<[unknown]>): string {
   const error = errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : messageOf(errorInstance);

@@ -78,6 +78,8 @@ export class Incidents {
     if (extra?.alert !== 'raised' || extra.incident === undefined) return;
     // An image does not show why a sensor's messages are unusable, and must not use up the share of a real alert.
     if (channel.endsWith(UNUSABLE_SUFFIX)) return;
+    // A summary is about an alert that has its images already.
+    if (extra.flapping !== undefined && extra.flapping.raised > 0) return;
     const incident = { id: extra.incident, channel, value, at };
     setImmediate(() => this.#begin(incident));
   }

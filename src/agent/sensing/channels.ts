@@ -5,7 +5,7 @@ import type { LoadedConfig } from '../../config/index.ts';
 import { channelErrors } from '../../configCheck/index.ts';
 import type { NewRow } from '../../outbox/index.ts';
 import type { RosMessage } from '../../ros/index.ts';
-import { Channel, endedAlerts, leftOutAlerts, trueMeans } from '../../sensing/index.ts';
+import { endedAlerts, LimitedChannel, leftOutAlerts, trueMeans } from '../../sensing/index.ts';
 import type { ChannelChanges, Status } from '../../status/index.ts';
 import { isNameOf } from '../../wire/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
@@ -43,7 +43,7 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
   const alarm = new Alarm(
     () => clock.mono(),
     () => {
-      for (const subscription of subscriptions) report(subscription, subscription.channel.elapse(clock.mono()));
+      for (const subscription of subscriptions) report(subscription, subscription.limited.elapse(clock.mono()));
     },
   );
   const write = (rows: readonly NewRow[]) => {
@@ -55,11 +55,11 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
   const report = (subscription: ChannelSubscription, rows: readonly NewRow[]) => {
     write(rows);
     subscription.reportFaults();
-    alarm.request(subscription.channel.dueMs);
+    alarm.request(subscription.limited.dueMs);
   };
   const end = (subscription: ChannelSubscription) => {
     subscription.close();
-    write(subscription.channel.end(clock.mono()));
+    write(subscription.limited.end(clock.mono()));
   };
   const hints = new TopicHints(ros, () => clock.mono());
   const start = (next: LoadedConfig, names: readonly string[], before: LoadedConfig['config']['channels']) => {
@@ -75,19 +75,19 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
     const started = names.flatMap((name) => {
       const entry = config.channels[name];
       if (!entry) return [];
-      const channel = new Channel(name, entry, options);
-      const onMessage = (message: RosMessage) => report(subscription, channel.accept(message, clock.mono()));
-      const onLate = (message: RosMessage) => report(subscription, channel.acceptLate(message, clock.mono()));
+      const limited = new LimitedChannel(name, entry, options);
+      const onMessage = (message: RosMessage) => report(subscription, limited.accept(message, clock.mono()));
+      const onLate = (message: RosMessage) => report(subscription, limited.acceptLate(message, clock.mono()));
       const meant = () => hints.meant(current, name);
-      const onUnreadable = (reason: string) => report(subscription, channel.reject(reason, clock.mono()));
+      const onUnreadable = (reason: string) => report(subscription, limited.reject(reason, clock.mono()));
       const contradiction = entry.class === 'alert' ? errors.get(name) : undefined;
-      const parts = { channel, topic: entry.topic, ros, problems, place, contradiction, onMessage, onLate, onUnreadable, meant };
+      const parts = { limited, topic: entry.topic, ros, problems, place, contradiction, onMessage, onLate, onUnreadable, meant };
       const subscription: ChannelSubscription = new ChannelSubscription(parts);
       return [subscription];
     });
     for (const subscription of started) {
       subscription.checkPublishers(clock.mono());
-      alarm.request(subscription.channel.dueMs);
+      alarm.request(subscription.limited.dueMs);
     }
     return started;
   };
@@ -99,7 +99,7 @@ export function startChannels({ loaded, ros, outbox, clock, lifetime, problems, 
   function check(): void {
     for (const subscription of subscriptions) {
       subscription.checkPublishers(clock.mono());
-      alarm.request(subscription.channel.dueMs);
+      alarm.request(subscription.limited.dueMs);
     }
     const isUnpublished = subscriptions.length > 0 && subscriptions.every(({ isPublished }) => !isPublished);
     const reasons = isUnpublished ? [...subscriptions.map(({ silenceReason }) => silenceReason), hints.nothing(current) ?? []].flat() : [];

@@ -16,7 +16,7 @@ import {
   type SubscribeOptions,
   type Wanted,
 } from '../../ros/index.ts';
-import { type Channel, Rate, reasonText, type Unusable } from '../../sensing/index.ts';
+import { type Channel, flappingText, type LimitedChannel, Rate, reasonText, type Unusable } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
 
 /**
@@ -69,7 +69,7 @@ export function paceOf(channel: Pick<ChannelConfig, 'class' | 'max_rate' | 'max_
 }
 
 export interface ChannelSubscriptionParts {
-  readonly channel: Channel;
+  readonly limited: LimitedChannel;
   /** An absolute topic name. */
   readonly topic: string;
   readonly ros: RosNode;
@@ -98,6 +98,7 @@ const PROBLEMS = [
 
 export class ChannelSubscription {
   readonly channel: Channel;
+  readonly limited: LimitedChannel;
   readonly #parts: ChannelSubscriptionParts;
   #wanted: Wanted | undefined;
   #subscription: RosSubscription | undefined;
@@ -115,18 +116,21 @@ export class ChannelSubscription {
   /** Why no publisher is heard. */
   #unheard: string | undefined;
   #reportedSilent = false;
+  #isFlapping = false;
   #reportedUnusable: Unusable | undefined;
   readonly #rate = new Rate();
 
   constructor(parts: ChannelSubscriptionParts) {
-    this.channel = parts.channel;
+    this.channel = parts.limited.channel;
+    this.limited = parts.limited;
     this.#parts = parts;
   }
 
   /** Compares the publishers with the subscription. Must be called regularly; each call is cheap. */
   checkPublishers(nowMs: number): void {
     this.#rate.observe(nowMs, this.channel.messages);
-    const { ros, topic, channel } = this.#parts;
+    const { channel } = this;
+    const { ros, topic } = this.#parts;
     const offers = namedPublishers(ros, topic);
     if (offers.length > 0) this.#vanished = [];
     else if (this.#offers.length > 0) this.#vanished = this.#names;
@@ -146,7 +150,8 @@ export class ChannelSubscription {
   }
 
   #block(nowMs: number): void {
-    const { channel, contradiction } = this.#parts;
+    const { channel } = this;
+    const { contradiction } = this.#parts;
     const blocked = this.#blockedReason;
     // A usable message disproves a contradiction: its publisher may have another definition of the type.
     const isContradicted = blocked === undefined && contradiction !== undefined && channel.usableAgeMs(nowMs) === undefined;
@@ -162,7 +167,7 @@ export class ChannelSubscription {
   }
 
   #keepSubscribed(wanted: Wanted): void {
-    const { channel } = this.#parts;
+    const { channel } = this;
     // An alert is received at once whatever its size, so nothing would change, and latched samples would arrive again.
     const canBeLarge = channel.config.class !== 'alert' && wanted.type === this.#wanted?.type;
     const isLarge = canBeLarge && (this.#isLarge || (this.#subscription?.largest ?? 0) >= LARGE_BYTES);
@@ -204,10 +209,11 @@ export class ChannelSubscription {
     return `${reasonText(unusable)}${suggestion === null ? '' : `; ${inWords(suggestion)}`}`;
   }
 
-  /** Raises or clears the problems for silence and for unusable messages. */
+  /** Raises or clears the problems for silence, for unusable messages, and for alerts that flap. */
   reportFaults(): void {
     const { channel } = this;
     const { silent, unusable } = channel;
+    this.#reportFlapping();
     if (silent === this.#reportedSilent && unusable === this.#reportedUnusable) return;
     this.#reportedSilent = silent;
     this.#reportedUnusable = unusable;
@@ -217,6 +223,14 @@ export class ChannelSubscription {
     const isReported = unusable === undefined || unusable.reason === this.#blockedReason;
     const text = isReported ? undefined : `${channel.name} (${topic}): ${this.unusableReason}`;
     problems.set('channel_unusable', text, channel.name, channel.config.class === 'alert' ? 'critical' : undefined);
+  }
+
+  #reportFlapping(): void {
+    const { limited, channel } = this;
+    const { flapping } = limited;
+    if (flapping.length === 0 && !this.#isFlapping) return;
+    this.#isFlapping = flapping.length > 0;
+    this.#parts.problems.set('channel_flapping', flappingText(flapping, channel.config), channel.name);
   }
 
   status(nowMs: number): ChannelStatus {
@@ -233,11 +247,13 @@ export class ChannelSubscription {
 
   close(): void {
     this.#close();
-    for (const code of [...PROBLEMS, 'sensor_silent', 'channel_unusable'] as const) this.#parts.problems.clear(code, this.channel.name);
+    for (const code of [...PROBLEMS, 'sensor_silent', 'channel_unusable', 'channel_flapping'] as const)
+      this.#parts.problems.clear(code, this.channel.name);
   }
 
   #subscribe({ type, qos }: Wanted): void {
-    const { channel, topic, ros, place, onMessage, onLate } = this.#parts;
+    const { channel } = this;
+    const { topic, ros, place, onMessage, onLate } = this.#parts;
     const pace = paceOf(channel.config, qos, this.#isLarge);
     const onError = (error: Error) => {
       this.#setProblem('channel_unreadable', messageOf(error));
@@ -265,7 +281,8 @@ export class ChannelSubscription {
   }
 
   #setProblem(code: (typeof PROBLEMS)[number], text: string | undefined): void {
-    const { problems, channel, topic } = this.#parts;
+    const { channel } = this;
+    const { problems, topic } = this.#parts;
     const isDeaf = channel.config.class === 'alert' && (code === 'channel_off' || text === this.#unheard);
     const shown = text === undefined ? undefined : `${channel.name} (${topic}): ${text}`;
     problems.set(code, shown, channel.name, isDeaf ? 'critical' : undefined);

@@ -85,7 +85,7 @@ async function runNarrow({ runs, random, say }: Context): Promise<Outcome> {
       const config = join(folder, `${name}.yaml`);
       writeFileSync(
         config,
-        `state_dir: ${join(folder, name)}\nuploads: { api: ${pictures === 0 ? null : `"${origin}"`}, pacing: ${pacing}, max_kbps: ${maxKbps} }\nchannels: { fall: { report: { on: message } } }\n`,
+        `state_dir: ${join(folder, name)}\nuploads: { api: ${pictures === 0 ? null : `"${origin}"`}, pacing: ${pacing}, max_kbps: ${maxKbps} }\nchannels: { fall: { report: { on: message }, alerts_per_minute: 100000 } }\n`,
       );
       const env = {
         ...process.env,

@@ -116,7 +116,7 @@ function configure({ folder, uplinks: [first, second] }: RobotNetwork, name: str
   const uplinks = `mqtt: { uplinks: [${first?.interface}, { interface: ${second?.interface}, metered: true }] }`;
   writeFileSync(
     file,
-    `state_dir: ${join(folder, name)}\nchannels: { fall: { report: { on: message } } }\n${isAlone ? '' : `${uplinks}\n`}`,
+    `state_dir: ${join(folder, name)}\nchannels: { fall: { report: { on: message }, alerts_per_minute: 100000 } }\n${isAlone ? '' : `${uplinks}\n`}`,
   );
   return file;
 }
