@@ -57,6 +57,7 @@ export const PROVISION_CRASH_POINTS = [
   'provision_registration_stored',
   'provision_proved',
   'provision_taken',
+  'provision_claim_erased',
   'provision_done',
 ] as const;
 

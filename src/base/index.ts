@@ -22,6 +22,7 @@ export {
   SLICE_CRASH_POINTS,
   UPLOAD_CRASH_POINTS,
 } from './crashPoint.ts';
+export { eraseFile, eraseTree } from './erase.ts';
 export { eachReason, listed, systemWords, tlsWords } from './failureText.ts';
 export { isWritable, makeFolder, nearestCause, renameDurably, replaceFile, syncPath } from './files.ts';
 export { codeOf, messageOf, parseJson } from './foreign.ts';

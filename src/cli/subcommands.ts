@@ -39,9 +39,10 @@ export function certsCommands(y: Argv): Argv {
         each
           .options({ ...CONFIG, ...JSON_OUTPUT, ...TIMEOUT })
           .option('again', { type: 'boolean', default: false, describe: 'Get another certificate even if there is one' })
+          .option('keep-claim', { type: 'boolean', default: false, describe: 'Do not erase the claim’s key afterwards' })
           .example('$0 certs provision', 'once, during the setup of a robot'),
-      handler(() => import('./certs/provision.ts'))(({ provision }, { config, again, timeout, json }) =>
-        provision({ file: config, isForced: again, timeoutS: timeout, json }),
+      handler(() => import('./certs/provision.ts'))(({ provision }, { config, again, keepClaim, timeout, json }) =>
+        provision({ file: config, isForced: again, keepsClaim: keepClaim, timeoutS: timeout, json }),
       ),
     )
     .command(

@@ -15,7 +15,7 @@ export {
 } from './files.ts';
 export { type KeyKind, newKey, signingRequest } from './keys.ts';
 export { certificatesIn, commonName } from './pem.ts';
-export { CREATE_TOPIC, clearProvisioning, isProvisioning, type Provisioned, provision, provisionTopic } from './provision.ts';
+export { CREATE_TOPIC, clearProvisioning, isProvisioning, isUnfinished, type Provisioned, provision, provisionTopic } from './provision.ts';
 export { CredentialFiles } from './reread.ts';
 export { BACKUP_TYP, readStatement, signStatement } from './signature.ts';
 export { type SlotContent, type SlotName, Slots } from './slots.ts';

@@ -31,6 +31,8 @@ interface ProvisionOptions {
    * @returns undefined on success. `refused` means that the certificate is at fault, rather than the network or the clock.
    */
   readonly tryOut: (slot: SlotName) => Promise<{ readonly refused: boolean; readonly text: string; readonly remedy: string } | undefined>;
+  /** Called once the robot uses the certificate durably. It is called again if the process was killed before the provisioning ended. */
+  readonly onUsed: () => void;
   /** Waits before the next attempt. `failures` is the number of failed attempts so far. */
   readonly pause: (failures: number) => Promise<void>;
   /** Tells the user which step starts. */
@@ -92,6 +94,8 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
   crashPoint('provision_proved');
   await slots.use(slot, options.thing);
   crashPoint('provision_taken');
+  options.onUsed();
+  crashPoint('provision_claim_erased');
   clearProvisioning(slots, slot);
   crashPoint('provision_done');
   return { slot, certificateId: pending.certificate_id };
@@ -101,6 +105,11 @@ export async function provision(options: ProvisionOptions): Promise<Provisioned>
 export function clearProvisioning(slots: Slots, slot: SlotName): void {
   slots.remove(slot, 'pending');
   slots.remove(slot, 'request');
+}
+
+/** Whether the certificate in use was provisioned by a process that was killed before it could finish. */
+export function isUnfinished(slots: Slots): boolean {
+  return slots.current !== undefined && slots.read(slots.current, 'pending') !== undefined;
 }
 
 /** Whether a provisioning has been started but not finished. */

@@ -1,7 +1,7 @@
 // Tests fleet provisioning against a simulated IoT Core. It ends with a working certificate or with the error text of AWS, and the old
 // identity stays in use until then. After a kill between any two steps it continues, and it never creates a second thing.
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, openSync, readFileSync, readSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { CRASH_AT, PROVISION_CRASH_POINTS } from '../../src/base/index.ts';
@@ -29,8 +29,12 @@ const TEMPORARY = [rejection(429, 'Throttled'), rejection(500, 'InternalError'),
 describe('fleet provisioning', { timeout: 120_000 }, () => {
   let bench: ProvisioningBench;
 
+  let claimKey: string;
+  const claim = () => bench.path('certs/claim.key.pem');
+
   beforeEach(async () => {
     bench = await ProvisioningBench.start();
+    claimKey = readFileSync(claim(), 'utf8');
   });
 
   afterEach(() => bench.stop());
@@ -197,10 +201,42 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     assert.equal(again.code, 0, again.err);
     assert.match(again.out, /already has a certificate, valid until/);
     assert.equal(bench.core.creates, 1);
+    assert.match((await bench.run(['provision', '--again'])).err, /claim's key .* is not there; copy it to the robot \(again\)/);
+    writeFileSync(claim(), claimKey, { mode: 0o600 });
     const third = await bench.run(['provision', '--again', '--json']);
     assert.equal(third.code, 0, third.err);
     assert.equal(JSON.parse(third.out).slot, 'b');
     assert.notEqual(bench.inUse()?.cert, before);
+  });
+
+  it('erases the claim’s key once its own certificate is tested and in use, not before, and unless it is told to keep it', async () => {
+    bench.core.behave({ forbidden: ['elderly_bot/presence'] });
+    await failsWith('PROVISIONING_FAILED', /does not work/);
+    assert.equal(readFileSync(claim(), 'utf8'), claimKey);
+    bench.core.behave({});
+    const kept = await bench.run(['provision', '--keep-claim']);
+    assert.equal(kept.code, 0, kept.err);
+    assert.equal(readFileSync(claim(), 'utf8'), claimKey);
+    const open = openSync(claim(), 'r');
+    const erased = await bench.run(['provision', '--again']);
+    assert.match(erased.err, /erased the claim's key .*certs\/claim\.key\.pem; flash media may keep old blocks/);
+    assert.ok(!existsSync(claim()));
+    const left = Buffer.alloc(claimKey.length);
+    readSync(open, left, 0, left.length, 0);
+    closeSync(open);
+    assert.ok(!left.toString('latin1').includes(claimKey.slice(40, 60)), 'its bytes were overwritten before it was removed');
+  });
+
+  it('leaves a claim’s key that something else may use, and says so', async () => {
+    linkSync(claim(), bench.path('other-name'));
+    const linked = await bench.run(['provision']);
+    assert.equal(linked.code, 0, linked.err);
+    assert.match(linked.err, /WARNING: the claim's key .* stays, because it has another name \(a hard link\)/);
+    assert.equal(readFileSync(claim(), 'utf8'), claimKey);
+    rmSync(claim());
+    symlinkSync(bench.path('other-name'), claim());
+    assert.match((await bench.run(['provision', '--again'])).err, /stays, because it is a symbolic link/);
+    assert.equal(readFileSync(bench.path('other-name'), 'utf8'), claimKey);
   });
 
   it('reports a wrong clock, and does not request another certificate', { skip: fakeClockMissing() }, async () => {
@@ -236,6 +272,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
       const { current } = bench.slots;
       assert.ok(current);
       assert.equal(bench.slots.read(current, 'pending'), undefined);
+      assert.ok(!existsSync(claim()), 'the claim’s key is erased');
     });
   }
 });

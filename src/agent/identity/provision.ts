@@ -1,8 +1,9 @@
 // Gets a certificate for the robot: gives the identity module a broker connection for its requests, and tests the new certificate by
 // connecting as the thing.
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { backoffMs } from '../../base/index.ts';
+import { backoffMs, eraseFile } from '../../base/index.ts';
 import type { Clock } from '../../clock/index.ts';
 import { brokerOf, type Config } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
@@ -54,18 +55,36 @@ async function connect({ config, clock, timeoutMs }: StandaloneParts, credential
   }
 }
 
-/** Connects with the configured claim certificate, using a random client id. @throws AgentError */
-export async function provisionByClaim(parts: StandaloneParts): Promise<Provisioned> {
+/**
+ * Connects with the configured claim certificate, using a random client id, and erases the claim's key once the robot's own certificate has
+ * been tested and is in use. @throws AgentError
+ */
+export async function provisionByClaim(parts: StandaloneParts, keepsClaim = false): Promise<Provisioned> {
   const { template, claim_cert: certFile, claim_key: privateKey } = parts.config.provisioning;
   if (template === null || certFile === null || privateKey === null) throw unset('template, claim_cert and claim_key');
+  if (!existsSync(privateKey)) {
+    throw new AgentError('CERTIFICATE_MISSING', `the claim's key ${privateKey} is not there`, {
+      remedy: 'copy it to the robot (again): certs provision erases it after a success, unless --keep-claim is given',
+    });
+  }
   const { rootCa } = slotPaths(parts.slots, parts.slots.current ?? parts.slots.spare, parts.config.mqtt.root_ca);
   const claim = readCredentials({ rootCa, certFile, privateKey, origin: 'the claim' });
   const connection = await connect(parts, claim, `elderly-bot-claim-${randomBytes(6).toString('hex')}`);
   try {
-    return await provisionOver(parts, connection.ask, (credentials) => testWithoutAgent(parts, credentials));
+    const erase = keepsClaim ? undefined : () => eraseClaim(parts);
+    return await provisionOver(parts, connection.ask, (credentials) => testWithoutAgent(parts, credentials), erase);
   } finally {
     await connection.close();
   }
+}
+
+/** Anyone who reads the claim's key can register robots. It stays if something else may use it, and the report says so. */
+export function eraseClaim({ config, report }: Pick<ProvisionParts, 'config' | 'report'>): void {
+  const { claim_key: key } = config.provisioning;
+  if (key === null || !existsSync(key)) return;
+  const reason = eraseFile(key);
+  if (reason === undefined) report(`erased the claim's key ${key}; flash media may keep old blocks of it (docs/guide/certificates.md)`);
+  else report(`WARNING: the claim's key ${key} stays, because ${reason}; anyone who reads it can register robots, so remove it yourself`);
 }
 
 /**
@@ -107,6 +126,7 @@ export function provisionOver(
   { config, slots, clock, report }: ProvisionParts,
   ask: (topic: string, body: object) => Promise<Answer>,
   tryOut: (credentials: Credentials) => Promise<CredentialTestResult>,
+  onUsed: () => void = () => {},
 ): Promise<Provisioned> {
   const { template, parameters, key: kind } = config.provisioning;
   if (template === null) throw unset('template');
@@ -134,6 +154,7 @@ export function provisionOver(
       if (result.works) return undefined;
       return { refused: isRefusal(result), text: `${result.step}: ${result.text}`, remedy: result.remedy };
     },
+    onUsed,
     pause: (failures) => sleep(backoffMs(failures, limits, Math.random())),
     report,
   });

@@ -1,9 +1,9 @@
 // `elderly-bot certs provision` and `certs rotate`: get a certificate through AWS fleet provisioning. `provision` connects with the claim
 // certificate, `rotate` with the current one. If the process is killed, the next call continues from the last completed step. The old
 // certificate stays in use until the new one has connected, subscribed and published.
-import { provisionAsThing, provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
+import { eraseClaim, provisionAsThing, provisionByClaim, refuseOwnPaths } from '../../agent/identity/provision.ts';
 import { print } from '../../base/index.ts';
-import { clearProvisioning, isProvisioning, readCredentials, slotPaths } from '../../identity/index.ts';
+import { clearProvisioning, isProvisioning, isUnfinished, readCredentials, slotPaths } from '../../identity/index.ts';
 import { askRotate, type Rotated } from '../../status/index.ts';
 import { remark } from '../shared.ts';
 import { askIfRunning, loadRobot, type Robot, withCertsLock, withoutAgent } from './robot.ts';
@@ -12,16 +12,20 @@ interface ProvisionOptions {
   readonly file: string | undefined;
   /** Gets another certificate even if the robot has one, and starts over instead of continuing an unfinished provisioning. */
   readonly isForced: boolean;
+  /** Leaves the claim's key on the disk, for other robots that use the same file. */
+  readonly keepsClaim: boolean;
   readonly timeoutS: number;
   readonly json: boolean;
 }
 
-export async function provision({ file, isForced, timeoutS, json }: ProvisionOptions): Promise<number> {
+export async function provision({ file, isForced, keepsClaim, timeoutS, json }: ProvisionOptions): Promise<number> {
   const robot = await loadRobot(file);
   refuseOwnPaths(robot.config);
   const { slots, config } = robot;
   return withCertsLock(robot, async () => {
     const { current } = slots;
+    const parts = partsOf(robot, timeoutS);
+    if (isUnfinished(slots) && !keepsClaim) eraseClaim(parts);
     if (current !== undefined) clearProvisioning(slots, current);
     if (isForced && isProvisioning(slots)) slots.empty(slots.spare);
     if (current !== undefined && !isForced && !isProvisioning(slots)) {
@@ -31,7 +35,7 @@ export async function provision({ file, isForced, timeoutS, json }: ProvisionOpt
       await print(json ? JSON.stringify({ slot: current, valid_to: until, new: false }) : text);
       return 0;
     }
-    const { slot, certificateId } = await withoutAgent(robot, () => provisionByClaim(partsOf(robot, timeoutS)));
+    const { slot, certificateId } = await withoutAgent(robot, () => provisionByClaim(parts, keepsClaim));
     const text = `${config.thing} has a new certificate that works, ${certificateId}, in slot ${slot}; next: elderly-bot run`;
     await print(json ? JSON.stringify({ slot, certificate_id: certificateId, new: true }) : text);
     return 0;
