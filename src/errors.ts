@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   KEY_MISMATCH: 'configuration',
   CERTIFICATE_UNFIT: 'configuration',
   CERTS_BUSY: 'environment',
+  WIPE_UNCONFIRMED: 'configuration',
   PROVISIONING_UNSET: 'configuration',
   PROVISIONING_REFUSED: 'peer',
   PROVISIONING_FAILED: 'environment',

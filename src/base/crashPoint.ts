@@ -61,6 +61,9 @@ export const PROVISION_CRASH_POINTS = [
   'provision_done',
 ] as const;
 
+/** In the order in which the decommissioning of a robot passes them. */
+export const WIPE_CRASH_POINTS = ['wipe_secret_erased', 'wipe_other_erased', 'wipe_data_erased'] as const;
+
 export type CrashPoint =
   | (typeof COMMAND_CRASH_POINTS)[number]
   | (typeof OUTBOX_CRASH_POINTS)[number]
@@ -68,7 +71,8 @@ export type CrashPoint =
   | (typeof SLICE_CRASH_POINTS)[number]
   | (typeof RESTORE_CRASH_POINTS)[number]
   | (typeof IMPORT_CRASH_POINTS)[number]
-  | (typeof PROVISION_CRASH_POINTS)[number];
+  | (typeof PROVISION_CRASH_POINTS)[number]
+  | (typeof WIPE_CRASH_POINTS)[number];
 
 export const CRASH_AT = 'ELDERLY_BOT_CRASH_AT';
 

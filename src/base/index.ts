@@ -21,6 +21,7 @@ export {
   RESTORE_CRASH_POINTS,
   SLICE_CRASH_POINTS,
   UPLOAD_CRASH_POINTS,
+  WIPE_CRASH_POINTS,
 } from './crashPoint.ts';
 export { eraseFile, eraseTree } from './erase.ts';
 export { eachReason, listed, systemWords, tlsWords } from './failureText.ts';

@@ -5,9 +5,9 @@ import { rowsBytes } from '../agent/uploads/uploads.ts';
 import { identitiesIn, print, replaceFile } from '../base/index.ts';
 import { type Config, loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
-import { certificateIds } from '../identity/index.ts';
+import { ownCertificates } from '../identity/index.ts';
 import { type About, backupsFolder, backupsIn, restoreBackup } from '../outbox/index.ts';
-import { lockStateDir, restoreLifetime } from '../state/index.ts';
+import { lockAllState, restoreLifetime } from '../state/index.ts';
 import { thingName } from '../wire/index.ts';
 import { readPrivate } from './shared.ts';
 import { type Trust, verifierFor } from './signedBackup.ts';
@@ -33,8 +33,8 @@ export async function restore({ configFile, backup, identity, ...given }: Restor
   const { state_dir: stateDir, thing } = config;
   const identities = identity === undefined ? [] : await readIdentities(identity);
   const file = backup === 'latest' ? latestIn(backupsFolder(stateDir)) : resolve(backup);
-  const own = certificateIds(config.mqtt, stateDir);
-  const lock = lockStateDir(stateDir);
+  const own = ownCertificates(config).map(({ certificate_id: id }) => id);
+  const lock = lockAllState(stateDir);
   try {
     let complete = () => {};
     const verify = verifierFor({ file, own, ...given });

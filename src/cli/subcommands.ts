@@ -70,6 +70,21 @@ export function certsCommands(y: Argv): Argv {
       ),
     )
     .command(
+      'wipe',
+      'Erase the identity of a robot that goes out of use, and print how to revoke its certificates; stop the agent first',
+      (each) =>
+        each
+          .options({ ...CONFIG, ...JSON_OUTPUT })
+          .option('confirm', { type: 'string', requiresArg: true, describe: 'The thing’s name; without it nothing is erased' })
+          .option('data', { type: 'boolean', default: false, describe: 'Also erase outbox, images, logs and backups' })
+          .option('undelivered', { type: 'boolean', default: false, describe: 'Also erase alerts that the cloud does not have' })
+          .example('$0 certs wipe', 'show what it would erase')
+          .example('$0 certs wipe --data --confirm elderly-bot', 'before the robot is sold or thrown away'),
+      handler(() => import('./certs/wipe.ts'))(({ wipe }, { config, confirm, data, undelivered, json }) =>
+        wipe({ file: config, confirm, withData: data, withAlerts: undelivered, json }),
+      ),
+    )
+    .command(
       'dev-ca <folder>',
       'Create a CA with broker, cloud and robot certificates for a bench',
       (each) =>

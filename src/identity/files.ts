@@ -7,7 +7,6 @@ import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { codeOf, messageOf, readSmallFile, readSmallFileLater, type SmallFile } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
-import { factsOf } from './facts.ts';
 import { blocksOf, certificatesIn, describePem, privateKeyIn, validity } from './pem.ts';
 import { type SlotName, Slots } from './slots.ts';
 
@@ -44,20 +43,6 @@ export function identityPaths(given: ConfiguredPaths, stateDir: string): Credent
   if (certFile !== null && privateKey !== null) return { rootCa: rootCa ?? AMAZON_ROOT_CA, certFile, privateKey };
   const slots = new Slots(stateDir);
   return slotPaths(slots, currentOf(slots), rootCa);
-}
-
-/** Returns the ids of all certificates on this robot: the configured one, and those in the slots. Unreadable ones are left out. */
-export function certificateIds({ cert_file: own }: ConfiguredPaths, stateDir: string): string[] {
-  const slots = new Slots(stateDir);
-  const files = [...(own === null ? [] : [own]), slots.path('a', 'cert'), slots.path('b', 'cert')];
-  return files.flatMap((file) => {
-    try {
-      const [certificate] = certificatesIn(readSmallFile(file).text);
-      return certificate ? [factsOf(certificate).certificate_id] : [];
-    } catch {
-      return [];
-    }
-  });
 }
 
 /** @param rootCa the configured root CA, which takes precedence over the slot's own. */

@@ -1,5 +1,6 @@
 export { absentCredentials, isAbsent, type OwnCredentials } from './absent.ts';
 export { announcementOf } from './announcements.ts';
+export { otherFiles, ownCertificates, revocation, secretFiles } from './belongings.ts';
 export { choose, type HandedFile } from './chosen.ts';
 export { BENCH_FILES, type BenchFiles, benchCertificates, DevCa, type IssuedFiles, type LeafOptions } from './devCa.ts';
 export { type CertificateFacts, factsOf } from './facts.ts';
@@ -7,7 +8,6 @@ export {
   AMAZON_ROOT_CA,
   type CredentialPaths,
   type Credentials,
-  certificateIds,
   identityPaths,
   readCredentials,
   refuseLooseKey,

@@ -1,3 +1,4 @@
+export { belongings, lockAllState } from './belongings.ts';
 export { LIFETIME_FILE, Lifetime, lastKnownWallMs, type Run, restoreLifetime, type Stopped } from './lifetime.ts';
 export { lockHolder, lockStateDir, type StateLock } from './lock.ts';
 export { findStandIn } from './standIn.ts';

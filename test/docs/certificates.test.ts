@@ -1,6 +1,6 @@
 // Runs the commands of docs/guide/certificates.md against a stand-in for IoT Core, and checks that the robot connects in the end.
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
@@ -61,6 +61,10 @@ describe('the commands of docs/guide/certificates.md', { skip: opensslMissing(),
       assert.equal(provisioning.template, TEMPLATE);
       bench.configureRobot(provisioning);
     },
+    'certs wipe': async () => {
+      assert.ok(!existsSync(bench.path('certs/claim.key.pem')), 'the provisioning erased the claim’s key');
+      assert.equal(bench.inUse()?.cert.trim(), bench.core.active.at(-1)?.pem.trim());
+    },
   };
 
   it('work one after the other', async () => {
@@ -73,6 +77,7 @@ describe('the commands of docs/guide/certificates.md', { skip: opensslMissing(),
       if (line.includes('--online')) assert.match(output, /subscribed and published/);
     }
     assert.equal(bench.core.active.length, 3);
-    assert.equal(bench.inUse()?.cert.trim(), bench.core.active.at(-1)?.pem.trim());
+    assert.equal(bench.inUse(), undefined);
+    assert.deepEqual(readdirSync(bench.stateDir), []);
   });
 });

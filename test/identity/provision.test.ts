@@ -209,7 +209,7 @@ describe('fleet provisioning', { timeout: 120_000 }, () => {
     assert.notEqual(bench.inUse()?.cert, before);
   });
 
-  it('erases the claim’s key once its own certificate is tested and in use, not before, and unless it is told to keep it', async () => {
+  it('erases the claim’s key once its own certificate is tested and in use, not before, and unless --keep-claim is given', async () => {
     bench.core.behave({ forbidden: ['elderly_bot/presence'] });
     await failsWith('PROVISIONING_FAILED', /does not work/);
     assert.equal(readFileSync(claim(), 'utf8'), claimKey);

@@ -50,7 +50,7 @@ export function warnOwnPaths(robot: Robot): void {
  * state directory's owner (seteuid), because the agent could not read key files owned by root.
  * @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
  */
-export async function withCertsLock<T>({ config }: Robot, work: () => Promise<T>): Promise<T> {
+export async function withCertsLock<T>({ config }: Pick<Robot, 'config'>, work: () => Promise<T>): Promise<T> {
   if (process.getuid?.() === 0 && existsSync(config.state_dir)) {
     const { uid, gid } = statSync(config.state_dir);
     process.setegid?.(gid);
