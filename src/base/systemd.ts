@@ -60,6 +60,12 @@ export class Services {
     throw this.#options.error('unready', 'systemd does not run on this machine', remedy);
   }
 
+  /** Returns the version of this machine's systemd; 0 if there is none. */
+  version(): number {
+    const { stdout } = spawnSync('systemctl', ['--version'], { encoding: 'utf8' });
+    return Number(/^systemd (\d+)/.exec(stdout ?? '')?.[1] ?? 0);
+  }
+
   requireUser(user: string, remedy: string): void {
     if (idsOf(user) === undefined) throw this.#options.error('unready', `user ${user} does not exist`, remedy);
   }

@@ -7,6 +7,7 @@ import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { codeOf, messageOf, readSmallFile, readSmallFileLater, type SmallFile } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
+import { isLooseKey } from './looseKey.ts';
 import { blocksOf, certificatesIn, describePem, privateKeyIn, validity } from './pem.ts';
 import { type SlotName, Slots } from './slots.ts';
 
@@ -154,7 +155,7 @@ function unreadable(name: string, cause: unknown): AgentError {
 
 /** Like ssh, refuses a private key that the group or other users can access, because it may not be secret any more. */
 export function refuseLooseKey(file: string, name: string, mode: number): void {
-  if (mode & 0o077) {
+  if (isLooseKey(file, mode)) {
     throw new AgentError('KEY_PERMISSIONS', `${name} has mode 0${mode.toString(8)}: others can read it`, {
       remedy: `chmod 600 ${file}`,
     });

@@ -14,6 +14,7 @@ export {
   slotPaths,
 } from './files.ts';
 export { type KeyKind, newKey, signingRequest } from './keys.ts';
+export { isLooseKey } from './looseKey.ts';
 export { certificatesIn, commonName } from './pem.ts';
 export { CREATE_TOPIC, clearProvisioning, isProvisioning, isUnfinished, type Provisioned, provision, provisionTopic } from './provision.ts';
 export { CredentialFiles } from './reread.ts';

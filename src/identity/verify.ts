@@ -3,6 +3,7 @@
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { oneLine } from './facts.ts';
 import { loadX509 } from './keys.ts';
+import { isLooseKey } from './looseKey.ts';
 import { blocksOf, certificatesIn, commonName, describePem, privateKeyIn, validity } from './pem.ts';
 
 export interface Identity {
@@ -255,7 +256,7 @@ async function purposeFindings(certificate: X509Certificate): Promise<Finding[]>
 }
 
 function permissionFindings(file: Identity['keyFile']): Finding[] {
-  if (!file || (file.mode & 0o077) === 0) return [];
+  if (!file || !isLooseKey(file.path, file.mode)) return [];
   const observed = `the private key ${file.path} has mode 0${file.mode.toString(8)}: others can read it`;
   return [finding('key_permissions', observed, `chmod 600 ${file.path}`)];
 }

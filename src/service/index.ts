@@ -1,3 +1,4 @@
+export { credentialLine } from './credential.ts';
 export { ENDINGS, type Ending, explainEnding, isUnexpected, parseExit, type SystemdExit } from './ending.ts';
 export { install, logs, status, uninstall } from './install.ts';
 export { reloading, type ServiceManager, serviceManager } from './notify.ts';

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { idsOf, printNow, Services } from '../base/index.ts';
 import { loadConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
+import { credentialLine, isCredential } from './credential.ts';
 import { handOver } from './handOver.ts';
 import { type Robot, unitFor } from './unit.ts';
 
@@ -36,7 +37,8 @@ interface InstallOptions {
 export function install({ config: given = DEFAULT_CONFIG, user = OWN_USER, root }: InstallOptions): number {
   const config = resolve(given);
   const { state_dir: stateDir, mqtt } = loadConfig(config, process.env, { leaveOut: true }).config;
-  const identity = [mqtt.root_ca, mqtt.cert_file, mqtt.private_key].filter((path) => path !== null);
+  const key = mqtt.private_key;
+  const identity = [mqtt.root_ca, mqtt.cert_file, isCredential(key) ? null : key].filter((path) => path !== null);
   const robot: Robot = { user, root: ROOT, config, stateDir, reads: identity, env: process.env };
   services.requirePlain([ROOT, config, stateDir]);
   if (root === undefined) {
@@ -49,7 +51,8 @@ export function install({ config: given = DEFAULT_CONFIG, user = OWN_USER, root 
   }
   for (const unit of UNITS) {
     const file = services.fileOf(unit, root);
-    services.write(file, unitFor(readFileSync(join(ROOT, 'systemd', unit), 'utf8'), robot));
+    const credential = unit === MAIN && isCredential(key) ? credentialOf(key) : undefined;
+    services.write(file, unitFor(readFileSync(join(ROOT, 'systemd', unit), 'utf8'), { ...robot, credential }));
     printNow(`wrote ${file}`);
   }
   if (root !== undefined) return 0;
@@ -63,6 +66,13 @@ export function install({ config: given = DEFAULT_CONFIG, user = OWN_USER, root 
   printNow(`elderly-bot runs as ${user}; \`elderly-bot service status\` and \`elderly-bot status\` show its state`);
   if (user !== OWN_USER) printNow(`every program of ${user} can read this robot’s key; without --user, none can`);
   return 0;
+}
+
+/** @returns the unit's line. @throws AgentError SERVICE_FAILED if systemd has no such credential. */
+function credentialOf(key: string): string {
+  const line = credentialLine(key, services.version());
+  if (typeof line === 'string') return line;
+  throw new AgentError('SERVICE_FAILED', line.text, { remedy: line.remedy });
 }
 
 /** Gives the files of an earlier installation with another user to the new user. */

@@ -34,10 +34,12 @@ export interface Robot {
   /** Other files that the agent reads: certificates and keys. */
   readonly reads: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** The line by which systemd gives the unit a credential. Undefined for none. */
+  readonly credential?: string | undefined;
 }
 
 /** @param template the content of a unit file in systemd/. */
-export function unitFor(template: string, { user, root, config, stateDir, reads, env }: Robot): string {
+export function unitFor(template: string, { user, root, config, stateDir, reads, env, credential }: Robot): string {
   const overlays = (env.AMENT_PREFIX_PATH ?? '').split(':').filter((path) => path && !isFoundByLauncher(path, root));
   // systemd creates the state directory itself (StateDirectory=), but only below /var/lib. Any other one must be made writable.
   const below = stateDir.startsWith('/var/lib/') ? stateDir.slice('/var/lib/'.length) : undefined;
@@ -51,7 +53,10 @@ export function unitFor(template: string, { user, root, config, stateDir, reads,
     ],
     paths: [root, config, stateDir, ...reads, ...overlays],
     environment: carried(env, overlays.length > 0),
-    directives: { StateDirectory: below === undefined ? `ReadWritePaths=${stateDir}` : `StateDirectory=${below}` },
+    directives: {
+      StateDirectory: below === undefined ? `ReadWritePaths=${stateDir}` : `StateDirectory=${below}`,
+      ...(credential === undefined ? {} : { KeyringMode: `KeyringMode=private\n${credential}` }),
+    },
   });
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ROOT } from '../../scripts/lab/program.ts';
 import { BUILD_FLOOR_MS } from '../../src/clock/index.ts';
-import { DAY_MS, DevCa, type Identity, isIotCoreHost, verifyIdentity } from '../../src/identity/index.ts';
+import { DAY_MS, DevCa, type Identity, isIotCoreHost, isLooseKey, verifyIdentity } from '../../src/identity/index.ts';
 import { type Authority, AWS_EXTENSIONS, type KeyShape, OpenSsl, opensslMissing, type Pair, type PairOptions } from '../support/openssl.ts';
 
 const read = (file: string) => readFileSync(file, 'utf8');
@@ -126,9 +126,20 @@ describe('the verification of an identity', { skip: opensslMissing() }, () => {
   });
 
   it('reports a key that others can read', async () => {
-    const keyFile = (mode: number) => ({ keyFile: { path: '/k.pem', mode } });
+    const keyFile = (mode: number, path = '/k.pem') => ({ keyFile: { path, mode } });
     assert.deepEqual(await found(pair(), keyFile(0o640)), ['error key_permissions']);
     assert.deepEqual(await found(pair(), keyFile(0o600)), []);
+    const credential = '/run/credentials/elderly-bot.service/device-key';
+    for (const mode of [0o400, 0o440]) assert.deepEqual(await found(pair(), keyFile(mode, credential)), []);
+    for (const mode of [0o444, 0o460, 0o404]) assert.deepEqual(await found(pair(), keyFile(mode, credential)), ['error key_permissions']);
+    const outside = '/run/credentials/../device-key';
+    assert.deepEqual(await found(pair(), keyFile(0o440, outside)), ['error key_permissions']);
+  });
+
+  it('accepts the mode of a credential only in the folder that systemd names', () => {
+    assert.equal(isLooseKey('/credentials/key', 0o440, '/credentials'), false);
+    assert.equal(isLooseKey('/credentials-of-others/key', 0o440, '/credentials'), true);
+    assert.equal(isLooseKey('/credentials/key', 0o440, ''), true);
   });
 });
 

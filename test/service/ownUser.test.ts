@@ -110,6 +110,22 @@ describe('the service under its own user', { skip, timeout: 600_000 }, () => {
     assert.equal(boot, before.boot + 1, 'the lifetime goes on');
   });
 
+  it('connects with a key that is encrypted on disk', async () => {
+    const credential = '/run/credentials/elderly-bot.service/device-key';
+    bench.configure(bench.configuration.replace(KEY, credential));
+    const { code, text } = bench.lab.run(LAB_AGENT, 'service', 'install', '--config', '/etc/elderly-bot/robot.yaml');
+    assert.equal(code, 2);
+    const [command = ''] = /systemd-creds encrypt \S+ KEYFILE \S+/.exec(text) ?? [];
+    bench.lab.must('sh', '-c', `${command.replace('KEYFILE', KEY)} && rm ${KEY}`);
+    bench.install();
+    await bench.status(
+      ({ link, problems }) => link.state === 'connected' && problems.every(({ code: raised }) => raised !== 'certificate_unusable'),
+    );
+    assert.notEqual(bench.lab.run('runuser', '-u', ROBOT_USER.name, '--', 'cat', credential).code, 0);
+    const doctor = bench.lab.run(LAB_AGENT, 'certs', 'show', '--config', '/etc/elderly-bot/robot.yaml');
+    assert.equal(doctor.code, 0, doctor.text);
+  });
+
   it('is uninstalled and keeps its user, who owns the state', () => {
     const { text } = bench.lab.run(LAB_AGENT, 'service', 'uninstall');
     assert.match(text, /kept: .*its owner, the service’s user/);

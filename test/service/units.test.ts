@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { AGENT, ROOT } from '../../scripts/lab/program.ts';
-import { type Robot, unitFor } from '../../src/service/index.ts';
+import { credentialLine, type Robot, unitFor } from '../../src/service/index.ts';
 
 const UNITS = ['elderly-bot.service', 'elderly-bot-guard.service', 'elderly-bot-cloud.service'];
 const skip = spawnSync('systemd-analyze', ['--version']).status === 0 ? false : 'no systemd-analyze: apt-get install systemd';
@@ -91,6 +91,21 @@ describe('service install', () => {
     assert.match(unit, /^Environment="AMENT_PREFIX_PATH=\/home\/turtle\/ws\/install\/msgs:\/opt\/ros\/jazzy"$/m);
     assert.match(unit, /^Environment="LD_LIBRARY_PATH=/m);
     assert.match(unit, /^ProtectHome=read-only$/m);
+  });
+
+  it('gets the key as a credential: encrypted if the file is there and systemd can decrypt it, else plain', () => {
+    const key = '/run/credentials/elderly-bot.service/device-key';
+    const line = (systemd: number, ...files: string[]) => credentialLine(key, systemd, (file) => files.includes(file));
+    const [encrypted, plain] = ['/etc/elderly-bot/device-key.cred', '/etc/elderly-bot/device-key'];
+    assert.equal(line(252, encrypted, plain), `LoadCredentialEncrypted=device-key:${encrypted}`);
+    assert.equal(line(249, encrypted, plain), `LoadCredential=device-key:${plain}`);
+    assert.equal(line(252, plain), `LoadCredential=device-key:${plain}`);
+    assert.match(JSON.stringify(line(252)), /there is no .*device-key\.cred.*systemd-creds encrypt --name=device-key KEYFILE/);
+    assert.match(JSON.stringify(line(249, encrypted)), /systemd 249 has no encrypted credentials.*install -m 0600 KEYFILE/);
+    assert.match(
+      agent({ credential: `LoadCredential=device-key:${plain}` }),
+      /^LoadCredential=device-key:\/etc\/elderly-bot\/device-key$/m,
+    );
   });
 
   it('writes below --root and starts nothing', () => {

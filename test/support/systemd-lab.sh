@@ -23,6 +23,8 @@ if [ ! -e /run/lab/booted ]; then
 fi
 grep -q "^$2:" /etc/passwd || echo "$2:x:$3:$3::/nonexistent:/usr/sbin/nologin" >>/etc/passwd
 grep -q "^$2:" /etc/group || echo "$2:x:$3:" >>/etc/group
+# As on a real machine, so that the credentials that systemd mounts in a namespace of its own reach the units. A container's systemd does not do it.
+mount --make-rshared /
 printf '[Unit]\nDescription=The lab\nWants=systemd-journald.service\n' >/run/systemd/system/lab.target
 export container=lab
 exec /lib/systemd/systemd --system --unit="$5" --log-target=journal-or-kmsg --show-status=no
