@@ -60,7 +60,7 @@ export class Services {
     throw this.#options.error('unready', 'systemd does not run on this machine', remedy);
   }
 
-  /** Returns the version of this machine's systemd; 0 if there is none. */
+  /** Returns the version of this machine's systemd; 0 without systemd. */
   version(): number {
     const { stdout } = spawnSync('systemctl', ['--version'], { encoding: 'utf8' });
     return Number(/^systemd (\d+)/.exec(stdout ?? '')?.[1] ?? 0);

@@ -78,6 +78,8 @@ const fields = z.strictObject({
     remap,
     /** Whether to repair the Fast DDS shared memory that a killed run leaves behind (docs/adr/0002-shared-memory-repair.md). */
     repair_shared_memory: z.boolean(),
+    /** Whether nodes of other computers are meant to join the ROS graph. Only the doctor reads it. */
+    open_to_network: z.boolean(),
   }),
   outbox: z.strictObject({
     /** How often telemetry is committed. A power cut may lose this much of it. Alerts, results and events never wait. */

@@ -20,6 +20,7 @@ export const CHECKS = {
   message_types: { title: 'Message types', because: ['ros', 'configuration'] },
   discovery_server: { title: 'Discovery server', because: ['ros', 'configuration'] },
   graph: { title: 'ROS 2 graph', because: ['discovery_server', 'ros', 'configuration'] },
+  ros_network: { title: 'ROS 2 and the network', because: ['ros', 'configuration'] },
   channel: { title: 'Channel', because: ['graph', 'discovery_server', 'ros', 'configuration'] },
   camera: { title: 'Camera', because: ['graph', 'discovery_server', 'ros', 'configuration'] },
   guard: { title: 'Guard', because: ['agent', 'state_dir', 'configuration'] },

@@ -12,6 +12,7 @@ import { certificate, key } from './checks/identity.ts';
 import { brokerCertificate, certificateAccepted, dns, network, tcp } from './checks/link.ts';
 import { node, service, versions } from './checks/machine.ts';
 import { mqtt, publishRights, receipts, subscribeRights } from './checks/mqtt.ts';
+import { reach } from './checks/reach.ts';
 import { channelChecks, messageTypes, ros } from './checks/ros.ts';
 import { diskLatency, diskSpace, diskWear, outboxBacklog, outboxFile, stateDir } from './checks/storage.ts';
 import { uplinkChecks } from './checks/uplinks.ts';
@@ -29,6 +30,7 @@ const ROBOT_CHECKS: readonly RobotCheck[] = [
   messageTypes,
   discoveryServer,
   graph,
+  reach,
   guard,
   key,
   certificate,

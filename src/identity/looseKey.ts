@@ -1,7 +1,7 @@
-// Decides whether users other than its owner can read or change a key file. A pure function but for one default.
+// Decides whether users other than its owner can read or change a key file.
 import { resolve } from 'node:path';
 
-/** Where systemd puts the credentials of all services: into RAM, in a folder for each service that only its user can enter. */
+/** systemd keeps the credentials of each service here in RAM, in a folder that only the service's user can enter. */
 const CREDENTIALS = '/run/credentials';
 
 /**

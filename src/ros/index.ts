@@ -11,6 +11,7 @@ export { isSame, match, type Offer, type Wanted } from './match.ts';
 export { fullName, isNamed, namedPublishers, parseTypeName, resolveDomainId } from './names.ts';
 export { startRosNode } from './native/node.ts';
 export { isCompatible } from './qos.ts';
+export { localSetting, type Reach, reachOf } from './reach.ts';
 export { SharedMemoryRepair } from './sharedMemory/repair.ts';
 export { SimulatedRos, SimulatedWorld } from './simulated.ts';
 export type * from './types.ts';

@@ -144,6 +144,8 @@ export interface Status {
     readonly domain_id: number;
     /** The value of ROS_DISCOVERY_SERVER. Null if nodes find each other without a server. */
     readonly discovery_server: string | null;
+    /** The circle of those who can join the ROS graph, and the setting that decides. */
+    readonly reach: { readonly from: 'machine' | 'network' | 'key_holders' | 'unknown'; readonly why: string };
   };
   readonly link: LinkStatus;
   readonly outbox: {

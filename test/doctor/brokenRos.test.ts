@@ -45,6 +45,14 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
     assert.ok(found.checks.filter(({ hidden_by: by }) => by === 'ros').length >= 8, 'the channels are consequences');
   });
 
+  it('warns that the network can join the ROS graph, unless ros.open_to_network is true', async () => {
+    const environment = { ROS_AUTOMATIC_DISCOVERY_RANGE: 'SUBNET' };
+    const found = await (await fixtures.addRobot()).examine(environment);
+    assert.equal(found.checks.find(({ code }) => code === 'ros_network')?.status, 'warning');
+    const meant = await (await config('ros: { open_to_network: true }\n')).examine(environment);
+    assert.equal(meant.checks.find(({ code }) => code === 'ros_network')?.status, 'ok');
+  });
+
   it('reports a ROS middleware that is not installed', async () => {
     assertCause(await (await fixtures.addRobot()).examine({ RMW_IMPLEMENTATION: 'rmw_none_cpp' }), 'ros', /rmw_none_cpp/);
   });

@@ -6,7 +6,7 @@ import { every, messageOf } from '../../base/index.ts';
 import type { SystemClock } from '../../clock/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { RowClass } from '../../outbox/index.ts';
-import { discoveryServer, resolveDomainId } from '../../ros/index.ts';
+import { discoveryServer, reachOf, resolveDomainId } from '../../ros/index.ts';
 import type { Ending } from '../../service/index.ts';
 import { exposition, Histogram, Monitor, type ProcessFacts, type Reloaded, type Status, StatusSocket } from '../../status/index.ts';
 import { VERSION } from '../../version.ts';
@@ -43,6 +43,7 @@ export function describe(parts: StatusParts): Status {
     ros: {
       domain_id: resolveDomainId(config.ros.domain_id, process.env.ROS_DOMAIN_ID),
       discovery_server: discoveryServer(process.env) ?? null,
+      reach: reachOf(process.env),
     },
     link: uplink.status(),
     outbox: {
