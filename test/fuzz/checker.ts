@@ -1,5 +1,6 @@
 // Decides which ROS messages a command may cause. The rules are written by hand from the meaning of test/fuzz/robot.ts, independently of
 // the program's own admission. Any other message is a failure.
+import { type Device, isSignedBy } from './signers.ts';
 
 /** A delivered message, and the robot's state at that time. */
 export interface Delivered {
@@ -11,6 +12,8 @@ export interface Delivered {
   readonly connectedAtMs: number | undefined;
   readonly battery: number | undefined;
   readonly fall: boolean | undefined;
+  /** The devices whose signatures count. */
+  readonly paired: readonly Device[];
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -26,6 +29,7 @@ interface Rule {
   readonly moves?: boolean;
   readonly queued?: boolean;
   readonly legacy?: boolean;
+  readonly signed?: 'required' | 'optional';
   /** Returns the ROS message for these arguments, or undefined if they are not allowed. */
   readonly message: (args: Json) => Message | undefined;
 }
@@ -61,7 +65,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   dim: {
     topic: '/dim',
     ttlMs: 10_000,
-    queued: true,
+    signed: 'required',
     message: (args) => {
       const { level, steps } = args;
       if (!onlyKeys(args, 'level', 'steps') || !isNumber(level)) return undefined;
@@ -72,6 +76,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     topic: '/cmd_vel',
     ttlMs: 5_000,
     moves: true,
+    signed: 'required',
     message: (args) => {
       const [linear, angular] = [optional(args.linear, 0), optional(args.angular, 0)];
       const isFine = onlyKeys(args, 'linear', 'angular', 'duration_ms') && Number.isSafeInteger(optional(args.duration_ms, 500));
@@ -83,6 +88,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     topic: '/goal_pose',
     ttlMs: 30_000,
     moves: true,
+    signed: 'optional',
     message: (args) => {
       const isFine = onlyKeys(args, 'place', 'duration_ms') && Number.isSafeInteger(optional(args.duration_ms, 1_000));
       const place = typeof args.place === 'string' && Object.hasOwn(PLACES, args.place) ? PLACES[args.place] : undefined;
@@ -121,11 +127,21 @@ export function allowed(delivered: Delivered): { readonly topic: string; readonl
   if (!json || delivered.retained || typeof json.command !== 'string' || !Object.hasOwn(RULES, json.command)) return undefined;
   const rule = RULES[json.command];
   if (!rule || !isInTime(json, rule, delivered)) return undefined;
+  if (!hasSignature(json, rule, delivered)) return undefined;
   if (rule.moves && delivered.fall !== false) return undefined;
   if (json.command === 'drive' && !(delivered.battery !== undefined && delivered.battery > 15)) return undefined;
   const args = argsOf(json);
   const message = args && rule.message(args);
   return message && { topic: rule.topic, message };
+}
+
+/** The generator writes the key `linear` twice in a row, and no other key. */
+const TWICE = /"linear":[^,]*,"linear":/;
+
+function hasSignature(json: Json, { signed }: Rule, { paired, payload, trusted }: Delivered): boolean {
+  if (signed === undefined || (signed === 'optional' && json.sig === undefined)) return true;
+  if (signed === 'required' && !trusted) return false;
+  return isSignedBy(paired, json) && !TWICE.test(payload.toString('utf8'));
 }
 
 function argsOf({ value, args }: Json): Json | undefined {

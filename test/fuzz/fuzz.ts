@@ -15,7 +15,7 @@ export interface FuzzReport extends Tally {
 
 /** @param messages the smallest number of messages. A history has about a hundred messages. */
 export async function fuzzCommands(messages: number, seed: number): Promise<FuzzReport> {
-  const tally: Tally = { messages: 0, published: 0, stops: 0, answered: 0, statuses: {} };
+  const tally: Tally = { messages: 0, published: 0, signed: 0, stops: 0, answered: 0, statuses: {} };
   let histories = 0;
   let failure: string | undefined;
   const property = fc.asyncProperty(fc.array(STEP, { minLength: 1, maxLength: MOST_STEPS, size: 'max' }), async (steps) => {

@@ -1,5 +1,6 @@
 // Generates messages: valid commands, and their mutations by hostile senders and bad networks.
 import fc from 'fast-check';
+import { DEVICES, type Device, WAYS, type Way, withSignature } from './signers.ts';
 
 export interface Draft {
   /** If set, the draft repeats an earlier message unchanged. The number counts backwards. */
@@ -21,6 +22,7 @@ export type Step =
   | { readonly do: 'clock'; readonly trusted: boolean }
   | { readonly do: 'sense'; readonly battery: number | undefined; readonly fall: boolean | undefined }
   | { readonly do: 'confirm'; readonly value: unknown }
+  | { readonly do: 'pair'; readonly devices: readonly Device[]; readonly isDamaged: boolean }
   | { readonly do: 'link_lost' }
   | { readonly do: 'restart' };
 
@@ -71,9 +73,21 @@ const VALID: Readonly<Record<string, readonly string[]>> = {
   speak: ['"value":"Frau Müller"', '"value":"hello"'],
   dim: ['"args":{"level":0.5}', '"args":{"level":7,"steps":3}'],
   mode: ['"value":"idle"', '"value":"hello"'],
-  drive: ['"args":{"linear":0.1}', '"args":{"linear":1e9,"angular":-7,"duration_ms":60}', '"args":{}'],
+  drive: [
+    '"args":{"linear":0.1}',
+    '"args":{"linear":0.1,"linear":0.2}',
+    '"args":{"linear":1e9,"angular":-7,"duration_ms":60}',
+    '"args":{}',
+  ],
   goto: ['"args":{"place":"bed"}', '"args":{"place":"kitchen","duration_ms":1}'],
 };
+
+/** The device that signs a command, and its way. Undefined if the command is not signed. */
+const SIGNER: fc.Arbitrary<readonly [Device, Way] | undefined> = fc.oneof(
+  { weight: 5, arbitrary: fc.constantFrom<Device>('anna', 'bert', 'passkey').map((device) => [device, 'right'] as const) },
+  { weight: 3, arbitrary: fc.tuple(fc.constantFrom(...DEVICES), fc.constantFrom(...WAYS)) },
+  { weight: 3, arbitrary: fc.constant(undefined) },
+);
 
 /** Milliseconds relative to now: a current, late or future time. */
 const TIME = fc.oneof(
@@ -103,13 +117,14 @@ const DRAFT: fc.Arbitrary<Draft> = fc
     thing: often('"bot"', fc.constantFrom('"other"', '7', 'null', 'absent')),
     issued: TIME,
     life: often(4_000, fc.integer({ min: -1_000, max: 100_000 }), 6),
+    signer: SIGNER,
     oddTime: often<string | null>(null, ODD_TIME, 20),
     again: often<number | undefined>(undefined, fc.integer({ min: 1, max: 30 }), 8),
     damage: often<readonly Damage[]>([], fc.array(DAMAGE, { minLength: 1, maxLength: 3 }), 8),
     retained: often(false, fc.constant(true)),
     expiryMs: fc.constantFrom(undefined, 1_000, 10_000, 10_000_000),
   })
-  .map(({ name, carries, pick, value, args, id, thing, issued, life, oddTime, ...rest }) => ({
+  .map(({ name, carries, pick, value, args, id, thing, issued, life, signer, oddTime, ...rest }) => ({
     ...rest,
     json: (nowMs, fresh) => {
       const fields = [
@@ -122,7 +137,8 @@ const DRAFT: fc.Arbitrary<Draft> = fc
         `"issued_at":${oddTime ?? nowMs + issued}`,
         ...(id === 'absent' && thing === 'absent' ? [] : [`"expires_at":${nowMs + issued + life}`]),
       ];
-      return `{${fields.join(',')}}`;
+      const text = `{${fields.join(',')}}`;
+      return signer ? withSignature(text, ...signer) : text;
     },
   }));
 
@@ -140,6 +156,14 @@ export const STEP: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.constantFrom('idle', 'hello', true).map((value): Step => ({ do: 'confirm', value })) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('pair' as const),
+      devices: fc.subarray<Device>(['anna', 'bert', 'passkey']),
+      isDamaged: often(false, fc.constant(true), 6),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'link_lost' }) },
   { weight: 1, arbitrary: fc.constant<Step>({ do: 'restart' }) },
 );

@@ -8,10 +8,13 @@ import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 import { allowed, type Delivered, idOf, isStop, RULES } from './checker.ts';
 import { type Draft, damaged, type Step } from './generate.ts';
 import { COMMANDS, THING } from './robot.ts';
+import { type Device, KEYS } from './signers.ts';
 
 export interface Tally {
   messages: number;
   published: number;
+  /** Published messages of commands that must be signed. */
+  signed: number;
   stops: number;
   answered: number;
   readonly statuses: Record<string, number>;
@@ -37,6 +40,8 @@ export class History {
   #commands: Commands;
   #battery: number | undefined;
   #fall: boolean | undefined = false;
+  #paired: readonly Device[] = ['anna', 'bert', 'passkey'];
+  #areKeysDamaged = false;
   #connectedAtMs: number;
   /** Whether a planned motion has not ended yet. */
   #hasGoal = false;
@@ -83,7 +88,10 @@ export class History {
         const value = channel === 'battery' ? this.#battery : this.#fall;
         return value === undefined ? undefined : { value, ageMs: 1_000 };
       },
-      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
+      familyKeys: {
+        read: () =>
+          this.#areKeysDamaged ? { keys: [], damage: 'damaged' } : { keys: this.#paired.map((device) => KEYS[device]), damage: undefined },
+      },
       connectedForMs: () => clock.wallMs - this.#connectedAtMs,
       log: pino({ level: 'silent' }),
     });
@@ -107,6 +115,10 @@ export class History {
         return;
       case 'confirm':
         return this.#commands.confirm('mode', step.value);
+      case 'pair':
+        this.#paired = step.devices;
+        this.#areKeysDamaged = step.isDamaged;
+        return;
       case 'link_lost':
         this.#commands.halt('the link was lost');
         this.#connectedAtMs = clock.wallMs;
@@ -140,7 +152,17 @@ export class History {
     this.#arrived.push(payload);
     this.#tally.messages++;
     const [wallMs, trusted, connectedAtMs] = [clock.wallMs, clock.isTrusted, this.#connectedAtMs];
-    return { payload, retained, expiryMs, wallMs, trusted, connectedAtMs, battery: this.#battery, fall: this.#fall };
+    return {
+      payload,
+      retained,
+      expiryMs,
+      wallMs,
+      trusted,
+      connectedAtMs,
+      paired: this.#areKeysDamaged ? [] : this.#paired,
+      battery: this.#battery,
+      fall: this.#fall,
+    };
   }
 
   #isFirst(payload: Buffer): boolean {
@@ -169,6 +191,7 @@ export class History {
       }
       permitted.splice(at, 1);
       this.#tally.published++;
+      if (topic === '/cmd_vel' || topic === '/dim') this.#tally.signed++;
       this.#checkRate(topic);
       if (topic === '/cmd_vel' && this.#hasGoal) throw new Error('a drive began during a planned motion');
       if (topic === '/goal_pose') this.#hasGoal = true;

@@ -33,7 +33,7 @@ dim:
   args: { level: { type: number, min: 0, max: 1 }, steps: { type: integer, min: 1, max: 10, required: false } }
   ttl: 10s
   rate: 600
-  queue_offline: true
+  signed: required
 mode:
   topic: /mode
   type: std_msgs/msg/String
@@ -50,6 +50,7 @@ drive:
     angular: { type: number, min: -0.8, max: 0.8, default: 0 }
     duration_ms: { type: integer, min: 50, max: 2000, default: 500 }
   motion: true
+  signed: required
   when: [battery > 15, fall == false]
   ttl: 5s
   rate: 300
@@ -61,6 +62,7 @@ goto:
     place: { type: string, choices: { kitchen: { x: 3, y: 1 }, bed: { x: -1, y: 4 } } }
     duration_ms: { type: integer, min: 1000, max: 60000, default: 1000 }
   motion: true
+  signed: optional
   when: [fall == false]
   ttl: 30s
   rate: 30
