@@ -41,7 +41,7 @@ export {
   terminalColumns,
 } from './output.ts';
 export { isEncryptedOrLocal } from './plainUrl.ts';
-export { logLine, redactData, redactText } from './redact.ts';
+export { logLine, redactData, redactText, safeText } from './redact.ts';
 export { identitiesIn, NoIdentityError, SEALED_MAGIC, type Seal, type Step, sealerFor, sealing, unsealing } from './seal.ts';
 export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.ts';
 export { idsOf, isPlainPath, renderUnit, Services } from './systemd.ts';

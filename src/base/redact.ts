@@ -2,7 +2,7 @@
 // before it and by its shape. All expressions take linear time, because anyone can write long texts into an error.
 import { isFileName, isSecretName, NAMES, REDACTED, withoutNamed } from './redactNames.ts';
 import { bytesOf, withoutPacked, withoutShapes } from './redactShapes.ts';
-import { withoutHidden } from './visible.ts';
+import { visible, withoutHidden } from './visible.ts';
 
 /** Fields of an object whose text names another field's value, such as `{ name: 'password', value: '...' }`. */
 const NAMING = ['name', 'key', 'header', 'field', 'param'];
@@ -27,6 +27,13 @@ function isSuspicious(text: string): boolean {
 /** Removes the secrets of a text. */
 export function redactText(text: string): string {
   return withoutPacked(isSuspicious(text) ? withoutNamed(withoutShapes(text)) : text, withoutNamed);
+}
+
+/**
+ * Prepares a text that quotes others for people far away: in a problem, an event, a result. @param longest the limit in characters
+ */
+export function safeText(text: string, longest?: number): string {
+  return visible(redactText(text), longest);
 }
 
 /** Removes the secrets of all texts in a value that came as JSON, and the values of fields with a secret name. */

@@ -12,12 +12,9 @@ export async function doctor(file: string | undefined, remap: Remap, json: boole
   line.update(`running ${checks.length} checks`);
   const results = await examine(checks, (left) => line.update(`${checks.length} checks, ${left} still running`));
   line.end();
-  await present({ checks: results }, json, ({ checks: found }, paint) => describeResults(found, paint, all), LONGEST);
+  await present({ checks: results }, json, ({ checks: found }, paint) => describeResults(found, paint, all), Number.POSITIVE_INFINITY);
   return exitCodeOf(results);
 }
-
-/** Limit for each text in characters: a check may name many nodes or paths. */
-const LONGEST = 3_000;
 
 const MARKS = { error: '✗', warning: '!', unknown: '?', ok: '✓', skipped: '-' } as const;
 

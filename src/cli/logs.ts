@@ -1,6 +1,6 @@
 // `elderly-bot logs`: prints the agent's log from its files, whether or not the agent is running.
 import { join } from 'node:path';
-import { codeOf, configFlag, messageOf, parseJson, print, visible, wait } from '../base/index.ts';
+import { codeOf, configFlag, logLine, messageOf, parseJson, print, visible, wait } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type LogPosition, logFiles, readLines } from '../logs/index.ts';
 import { askStatus } from '../status/index.ts';
@@ -29,7 +29,7 @@ export async function logs({ config: file, json, follow, since, level }: LogsOpt
   do {
     for await (const { text, next } of readLines(folder, position)) {
       position = next;
-      if (isShown(text, sinceMs, LEVELS.indexOf(level))) await print(json ? text : visible(describe(text), LONGEST));
+      if (isShown(text, sinceMs, LEVELS.indexOf(level))) await show(text, json);
       if (signal.aborted) break;
     }
     if (follow) await wait(POLL_MS, signal);
@@ -82,6 +82,12 @@ function isShown(text: string, sinceMs: number | undefined, lowest: number): boo
   if (sinceMs !== undefined && Date.parse(String(time)) < sinceMs) return false;
   const rank = LEVELS.indexOf(String(level));
   return rank < 0 || rank >= lowest;
+}
+
+/** The line may be from a version that did not remove as much. */
+function show(text: string, json: boolean): Promise<void> {
+  const line = logLine(text).trimEnd();
+  return print(json ? line : visible(describe(line), LONGEST));
 }
 
 /** Formats a log line for reading. Text that is not a log line, such as half a line from when the disk was full, is returned unchanged. */

@@ -2,7 +2,7 @@
 // as accepted from its admission on, even before its result is on disk. The outcome of a command without an id only goes to the log. A flood
 // of refusals fills neither the outbox nor the journal: it gets fewer results, and its ids are only remembered in memory.
 import type { Logger } from 'pino';
-import { crashPoint } from '../base/index.ts';
+import { crashPoint, safeText } from '../base/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { CommandJournal, Outbox, Outcome } from '../outbox/index.ts';
 import type { ResultBody } from '../wire/index.ts';
@@ -203,7 +203,7 @@ function boundedResult(result: Result): Result {
   const text = [detail, isLong ? 'the applied value is too long for a result' : undefined].filter(Boolean).join('; ');
   return {
     ...rest,
-    ...(text === '' ? {} : { detail: text.slice(0, DETAIL_CHARACTERS) }),
+    ...(text === '' ? {} : { detail: safeText(text, DETAIL_CHARACTERS) }),
     ...(applied === undefined || isLong ? {} : { applied }),
   };
 }

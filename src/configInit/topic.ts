@@ -1,4 +1,5 @@
 // Describes a published topic, and splits its name into words.
+import { visible } from '../base/index.ts';
 import { partsOf } from '../config/index.ts';
 
 export interface FoundTopic {
@@ -31,7 +32,7 @@ export function hasWord(words: string): (name: string) => boolean {
   return (name) => expression.test(name);
 }
 
-/** Describes a topic in a comment. Nodes choose their names freely, so a control character must not end the comment. */
+/** Describes a topic in a comment. Nodes choose their names freely, so a line break must not end the comment. */
 export function described({ topic, types, nodes }: FoundTopic): string {
-  return `${topic}, ${types.join(' or ')}, by ${nodes.join(', ')}`.replace(/\p{Cc}/gu, '?');
+  return visible(`${topic}, ${types.join(' or ')}, by ${nodes.join(', ')}`);
 }

@@ -1,6 +1,6 @@
 // Runs all checks and sorts their findings: errors before warnings, causes before consequences. An operator 300 km away from the robot
 // needs to see the cause first, not its twelve consequences.
-import { type Answer, runChecks } from '../base/index.ts';
+import { type Answer, runChecks, safeText } from '../base/index.ts';
 import { CHECKS, type CheckCode } from './catalogue.ts';
 import type { Check, CheckResult, Finding } from './check.ts';
 
@@ -10,6 +10,8 @@ interface Outcome {
 }
 
 const ORDER = Object.keys(CHECKS) as CheckCode[];
+/** Limit for a text in characters. A check may name many nodes or paths. */
+const LONGEST = 3_000;
 const RANKS = ['error', 'warning', 'unknown', 'ok', 'skipped'] as const;
 
 /** @param onDone called whenever a check ends, with the number of checks still running. */
@@ -28,8 +30,8 @@ export async function examine(checks: readonly Check[], onDone?: (left: number) 
       code: nameOf(check),
       title: check.subject === undefined ? CHECKS[check.code].title : `${CHECKS[check.code].title} ${check.subject}`,
       status: finding.status,
-      observed: finding.observed,
-      remedy: finding.remedy ?? null,
+      observed: safeText(finding.observed, LONGEST),
+      remedy: finding.remedy === undefined ? null : safeText(finding.remedy, LONGEST),
       command: finding.command ?? null,
       hidden_by: cause ? nameOf(cause.check) : null,
       ms,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createGunzip, gzip } from 'node:zlib';
 import * as z from 'zod';
-import { codeOf } from '../base/index.ts';
+import { codeOf, logLine } from '../base/index.ts';
 
 const position = z.object({
   file: z.int().min(0),
@@ -125,7 +125,7 @@ export async function* logSlices(folder: string, from: unknown, end: LogPosition
   };
   for await (const line of readLines(folder, start)) {
     if (isAfter(line.next, end)) break;
-    const text = `${line.text}\n`;
+    const text = logLine(line.text);
     if (bytes > 0 && bytes + text.length > sliceBytes) yield await slice(false);
     texts.push(text);
     bytes += Buffer.byteLength(text);

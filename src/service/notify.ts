@@ -2,6 +2,7 @@
 // NOTIFY_SOCKET names (sd_notify(3)). Sends nothing if that variable is not set. Uses unix-dgram, because Node.js has no Unix datagram
 // sockets.
 import { createRequire } from 'node:module';
+import { visible } from '../base/index.ts';
 
 export interface ServiceManager {
   /** The manager restarts the process if it receives no ping for this many milliseconds. Undefined if its watchdog is off. */
@@ -36,7 +37,7 @@ export function serviceManager(env: NodeJS.ProcessEnv, onError: (error: unknown)
     return {
       watchdogMs: watchdogMs(env),
       notify: (...lines) => {
-        const bytes = Buffer.from(lines.join('\n'));
+        const bytes = Buffer.from(lines.map((line) => visible(line)).join('\n'));
         // Ignore errors: the socket may be full, or the manager may be restarting. A later datagram will get through.
         socket.send(bytes, 0, bytes.length, path, () => {});
       },

@@ -1,5 +1,6 @@
 // Formats the status as Prometheus metrics (text format 0.0.4). Apart from a few facts about the process, all values come from the status
 // object, because separate counters could disagree with it. docs/reference/metrics.md has the same table; a test compares the two.
+import { visible } from '../base/index.ts';
 import type { HistogramStatus } from './histogram.ts';
 import type { ChannelStatus, Status } from './status.ts';
 
@@ -185,7 +186,7 @@ function histogramLines(name: string, labels: Labels, { count, sum_ms: sumMs, at
 
 function line(name: string, labels: Labels, value: number): string {
   const pairs = Object.entries(labels).map(
-    ([label, text]) => `${label}="${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
+    ([label, text]) => `${label}="${visible(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`,
   );
   return `${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`;
 }

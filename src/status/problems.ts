@@ -1,5 +1,6 @@
 // Keeps track of the current problems, and reports each of them when it is first shown and when it ends. While a problem is raised, other
 // problems that are its consequences are hidden.
+import { safeText } from '../base/index.ts';
 import type { ProblemEntry, Severity } from './problemEntry.ts';
 import { PROBLEMS, type ProblemCode } from './problemList.ts';
 
@@ -10,6 +11,9 @@ export interface StandingProblem extends ProblemEntry {
   readonly text: string;
   readonly sinceMs: number;
 }
+
+/** Limit for the text of a problem in characters. Some name many channels or nodes. */
+const LONGEST = 2_000;
 
 /** Called when a problem is first shown, and when a problem that was shown ends. */
 type ProblemListener = (state: 'raised' | 'cleared', problem: StandingProblem) => void;
@@ -29,9 +33,11 @@ export class Problems {
 
   /**
    * Raises a problem. If it is already raised, only its text and severity change, which is shown but not reported again.
+   * @param quoting the text. Much of what it quotes is written by others, so it becomes visible and loses secrets.
    * @param severity overrides the severity in the list of problems.
    */
-  raise(code: ProblemCode, text: string, subject = '', severity?: Severity): void {
+  raise(code: ProblemCode, quoting: string, subject = '', severity?: Severity): void {
+    const text = safeText(quoting, LONGEST);
     const key = `${code}/${subject}`;
     const entry: ProblemEntry = PROBLEMS[code];
     const raised = { ...entry, severity: severity ?? entry.severity, code, subject, text };

@@ -125,7 +125,7 @@ describe('health over HTTP', { skip, timeout: 90_000 }, () => {
     const problem = { code: 'channel_off', severity: 'error', text: '', remedy: '', since_ms: 0 } as const;
     const facts = { residentBytes: 1, cpuSeconds: 1, openFiles: 1, loopLag: new Histogram().status() };
     const text = exposition({ status: { ...status, problems: [{ ...problem, subject: 'a "b"\\c\nd' }] }, process: facts });
-    assert.match(text, /^elderly_bot_problem\{code="channel_off",severity="error",subject="a \\"b\\"\\\\c\\nd"\} 1$/m);
+    assert.match(text, /^elderly_bot_problem\{code="channel_off",severity="error",subject="a \\"b\\"\\\\c\\\\nd"\} 1$/m);
   });
 
   it('can be read by a Prometheus with the alert rules', { skip: skipPromtool }, async () => {

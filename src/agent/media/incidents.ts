@@ -1,6 +1,6 @@
 // Collects an alert's files under its incident id: a snapshot and a clip from each camera, and a record with the last minute's readings.
 // This must start after the alert has been written, so that it does not delay the alert.
-import { messageOf, type Seal, sealerFor } from '../../base/index.ts';
+import { messageOf, type Seal, safeText, sealerFor } from '../../base/index.ts';
 import type { Outcome } from '../../commands/index.ts';
 import { AgentError } from '../../errors.ts';
 import type { Camera } from '../../media/index.ts';
@@ -182,7 +182,7 @@ export class Incidents {
       this.#clearMissing(camera, kind);
       return { camera, takenAtMs, reason: undefined, isPrivate: false };
     } catch (error) {
-      const reason = messageOf(error);
+      const reason = safeText(messageOf(error));
       const because = error instanceof AgentError ? error.fields.because : undefined;
       if (because === 'privacy' || because === 'busy') {
         log.info({ event: 'no_picture', camera, kind, incident, reason }, `no image: ${reason}`);
