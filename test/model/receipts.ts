@@ -21,7 +21,7 @@ import { VirtualTime } from './time.ts';
 
 const THING = 'bot';
 const LOG = createLog('silent');
-const CREDENTIALS = { ca: '', cert: '', key: '', notBeforeMs: 0, notAfterMs: Number.MAX_SAFE_INTEGER } as unknown as Credentials;
+const CREDENTIALS = { ca: 'ca', cert: 'cert', key: 'key', notBeforeMs: 0, notAfterMs: Number.MAX_SAFE_INTEGER } as unknown as Credentials;
 
 /** Ten tries at doubling intervals take more than four hours. */
 const HEALS_WITHIN_MS = 6 * 3_600_000;
