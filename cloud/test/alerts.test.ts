@@ -75,6 +75,50 @@ onEachDatabase('alerts', (db, another) => {
     }
   });
 
+  test('summaries count the changes of a flapping alert, in any order of the rows', async () => {
+    const flaps = (alert: 'raised' | 'cleared', changes: number, ms: number, seq: number): unknown[] => [
+      ...[seq, RAISED_AT + ms, 'fall', alert === 'raised'],
+      { alert, incident: 'i-1', flapping: { raised: changes, cleared: changes, ms } },
+    ];
+    const rows = [flaps('raised', 0, 0, 1), flaps('raised', 41, 60_000, 2), flaps('cleared', 50, 120_000, 3)];
+    for (const order of [
+      [0, 1, 2],
+      [2, 1, 0],
+      [1, 2, 0],
+    ]) {
+      const thing = newThing();
+      const cloud = new Instance(db());
+      for (const i of order) await cloud.send(TELEMETRY, telemetry({ thing }, [rows[i]]));
+      await cloud.stop();
+      assert.deepEqual(
+        (await alertsOf(db(), thing)).map(({ state, raised_at, resolved_at, flapping }) => [state, raised_at, resolved_at, flapping]),
+        [['resolved', RAISED_AT, RAISED_AT + 120_000, { raised: 50, cleared: 50, ms: 120_000 }]],
+      );
+    }
+  });
+
+  test('a summary leaves the alert open, and its corrected time is not that of the alert', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const summary = [
+      2,
+      RAISED_AT + 60_000,
+      'fall',
+      true,
+      { alert: 'raised', incident: 'i-1', flapping: { raised: 9, cleared: 9, ms: 60_000 } },
+    ];
+    await cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1'), summary]));
+    await cloud.send(
+      'elderly_bot/events',
+      event({ thing }, 3, { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[1, 2]], offset_ms: 1_000 }),
+    );
+    await cloud.stop();
+    assert.deepEqual(
+      (await alertsOf(db(), thing)).map(({ state, raised_at, flapping }) => [state, raised_at, flapping?.raised]),
+      [['committed', RAISED_AT + 1_000, 9]],
+    );
+  });
+
   test('without an incident, the raising row names the alert and the clearing row resolves the open alerts of its channel', async () => {
     const thing = newThing();
     const cloud = new Instance(db());

@@ -62,7 +62,7 @@ export const CLOUD: Readonly<Record<string, readonly string[]>> = {
   broker: ['rights', 'messages', 'settings'],
   receipts: ['wire', 'database', 'messages'],
   robots: ['wire', 'database', 'messages'],
-  alerts: ['wire', 'database', 'messages'],
+  alerts: ['wire', 'database', 'messages', 'robots'],
   uploads: ['wire', 'database', 'messages'],
   auth: ['wire', 'database', 'http', 'messages'],
   commands: ['wire', 'database', 'http'],

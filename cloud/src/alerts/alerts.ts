@@ -1,5 +1,6 @@
 // Reads alerts and records that members saw and acknowledged them. Only the first view and the first acknowledgement of an alert count,
 // over all instances.
+import type { Flapping } from '../../../src/wire/index.ts';
 import type { Database, Sql } from '../database/index.ts';
 
 export type AlertState = 'committed' | 'seen' | 'acknowledged' | 'resolved';
@@ -9,7 +10,7 @@ export interface Alert {
   readonly id: number;
   readonly thing: string;
   readonly incident: string;
-  /** The channel that raised the alert, or `robot_silent`. */
+  /** The channel that raised the alert, or `robot_silent` or `robot_storage`. */
   readonly channel: string;
   readonly value: unknown;
   /** The latest state. `raised` exists only on the robot, before the row arrives. */
@@ -22,6 +23,10 @@ export interface Alert {
   readonly resolved_at: number | null;
   /** How often an event happened while its alert stood. Null while it stands, and for alerts that are not events. */
   readonly occurrences: number | null;
+  /** How often the alert was raised again and cleared, within `ms` milliseconds, since its first row. Null unless its channel flapped. */
+  readonly flapping: Flapping | null;
+  /** Whether the robot could not write a row of the alert to its disk. */
+  readonly volatile: boolean;
   /** The users who saw the alert, each with the time of their first view. */
   readonly seen_by: { readonly user_id: number; readonly at: number }[];
 }
@@ -33,7 +38,8 @@ export interface AlertQuery {
   readonly before?: number | null;
 }
 
-const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.occurrences, a.acknowledged_by,
+const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.occurrences, a.flapping, a.volatile,
+  a.acknowledged_by,
   (extract(epoch from a.committed_at) * 1000)::bigint as committed_at,
   (extract(epoch from a.seen_at) * 1000)::bigint as seen_at,
   (extract(epoch from a.acknowledged_at) * 1000)::bigint as acknowledged_at,

@@ -77,7 +77,7 @@ const SPECIAL = /[\\\t\n\r]/;
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 
 /** One value in COPY's text format. */
-export function copyCell(value: string | number | null): string {
+export function copyCell(value: string | number | boolean | null): string {
   if (value === null) return '\\N';
   const text = String(value);
   return SPECIAL.test(text) ? text.replace(/[\\\t\n\r]/g, (character) => ESCAPES[character] ?? character) : text;

@@ -50,11 +50,11 @@ update ${table} as r set corrected_at = late.at from (
 where r.thing = late.thing and r.outbox = late.outbox and r.seq = late.seq and r.corrected_at is distinct from late.at`;
 }
 
-/** Copies the corrected times to the alerts that these rows raised or cleared. */
+/** Copies the corrected times to the alerts that these rows raised or cleared. A summary of a flapping alert did neither. */
 const ALERTS = `
 update alerts as a set raised_at = coalesce(late.raised, a.raised_at), resolved_at = coalesce(late.cleared, a.resolved_at) from (
   select r.thing, coalesce(r.incident, r.outbox || '/' || r.seq) as incident,
-    max(r.corrected_at) filter (where r.alert = 'raised') as raised,
+    max(r.corrected_at) filter (where r.alert = 'raised' and (r.flapping is null or r.flapping->>'raised' = '0')) as raised,
     max(r.corrected_at) filter (where r.alert = 'cleared') as cleared
   from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as n(thing, outbox, first, last)
   join readings r on r.thing = n.thing and r.outbox = n.outbox and r.seq between n.first and n.last

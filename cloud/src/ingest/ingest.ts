@@ -4,7 +4,7 @@
 
 import type { Logger } from 'pino';
 import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
-import { recordAlerts } from '../alerts/index.ts';
+import { recordAlerts, recordStorage } from '../alerts/index.ts';
 import { type Announced, takeAnnouncements } from '../auth/index.ts';
 import { type Database, refusesData } from '../database/index.ts';
 import { asPoison, decode, type Incoming, type Message, type RowsMessage } from '../messages/index.ts';
@@ -175,7 +175,7 @@ function commit(db: Database, messages: readonly Message[], nowMs: number): Prom
     await recordAlerts(sql, rows);
     await claimUploads(sql, rows, nowMs);
     await correctTimes(sql, rows, corrected);
-    await updateRobots(sql, messages, nowMs);
+    await recordStorage(sql, await updateRobots(sql, messages, nowMs), nowMs);
     await insertPoison(sql, messages);
     return takeAnnouncements(sql, rows, nowMs);
   });

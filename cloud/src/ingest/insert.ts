@@ -6,7 +6,7 @@ import { type Range, rangesOf } from '../../../src/wire/index.ts';
 import { columnsOf, copyCell, type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, OutboxName, RowsMessage } from '../messages/index.ts';
 
-type Cell = string | number | null;
+type Cell = string | number | boolean | null;
 
 /** Seqs by `thing/outbox`. */
 type SeqSets = Map<string, Set<number>>;
@@ -20,7 +20,7 @@ export const BULK_ROWS = 200;
 const PIECE_CHARACTERS = 64 * 1024;
 
 const NAME = 'thing text, outbox text, seq bigint';
-const READING = `${NAME}, at bigint, channel text, value jsonb, alert text, incident text, bad text, clock text, stamp float8`;
+const READING = `${NAME}, at bigint, channel text, value jsonb, alert text, incident text, bad text, clock text, stamp float8, flapping jsonb, volatile boolean`;
 const UNREAD = `${NAME}, raw text, unread text`;
 const COPY_READINGS = `copy readings (${columnNames(READING).join(', ')}) from stdin`;
 const READINGS = insertion('readings', READING);
@@ -113,6 +113,8 @@ function readingRows({ names, readings }: RowsMessage): Cell[][] {
     extra?.bad ?? null,
     extra?.clock ?? null,
     extra?.stamp ?? null,
+    storableJson(extra?.flapping),
+    extra?.volatile ?? null,
   ]);
 }
 

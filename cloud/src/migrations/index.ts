@@ -2,6 +2,7 @@
 import { schema } from './0001-schema.ts';
 import { occurrences } from './0002-occurrences.ts';
 import { channels } from './0003-channels.ts';
+import { flapping } from './0004-flapping.ts';
 
 export interface Migration {
   readonly number: number;
@@ -13,4 +14,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 1, name: 'schema', sql: schema },
   { number: 2, name: 'occurrences', sql: occurrences },
   { number: 3, name: 'channels', sql: channels },
+  { number: 4, name: 'flapping', sql: flapping },
 ];

@@ -1,3 +1,3 @@
 export { INHERITED_CHANNELS, inheritedChannels, MONITOR_TABLES, type MonitorTable, SAFETY_CHANNELS } from './monitors.ts';
 export type { StateValues } from './state.ts';
-export { updateRobots } from './update.ts';
+export { type StorageChange, updateRobots } from './update.ts';

@@ -20,6 +20,8 @@ export interface HeldPresence {
   readonly mark: Mark;
   /** The power at the highest mark. A last will is written when its session begins, so it may be older than other presences. */
   readonly power: Power | null;
+  /** The storage at the highest mark of an online presence; a last will and a goodbye do not say it. */
+  readonly storage: Presence['storage'] | null;
 }
 
 /**
@@ -43,7 +45,8 @@ export function takeState(held: HeldState, offered: FlatState): HeldState | null
  */
 export function takePresence(held: HeldPresence | null, offered: Presence): HeldPresence | null {
   const { session, online, mark, power = null } = offered;
-  const next = { session, online, mark, power };
+  const storage = online ? (offered.storage ?? null) : (held?.storage ?? null);
+  const next = { session, online, mark, power, storage };
   if (!held) return next;
   const isLater = compareMarks(mark, held.mark) > 0;
   if (held.session !== session) return isLater ? next : null;

@@ -1,6 +1,6 @@
 // Updates one row per robot: its presence, its latest state, and the time at which the inherited tables were last filled. All rows of a
 // batch are locked together, changed in the order of the messages, and written in one statement.
-import { compareMarks, type Mark, type Power } from '../../../src/wire/index.ts';
+import { compareMarks, type Mark, type Power, type Presence } from '../../../src/wire/index.ts';
 import { type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';
 import {
@@ -32,6 +32,7 @@ interface RobotRow {
   telemetry_every_ms: number | null;
   power: Power | null;
   reason: string | null;
+  storage: Presence['storage'] | null;
   state: StateValues;
   state_outbox: string | null;
   state_seq: number | null;
@@ -47,18 +48,29 @@ interface RobotRow {
   heard: boolean;
 }
 
-const COLUMNS = `prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason, state,
+const COLUMNS = `prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason, storage, state,
   state_outbox, state_seq, state_boot, state_ms, channels, safety, safety_filled_ms, health_filled_ms`;
 const ASSIGNMENTS = COLUMNS.split(/,\s+/).map((name) => `${name} = n.${name}`);
 
 type RobotMessage = RowsMessage | PresenceMessage;
 
+/** A presence in which a robot's storage differs from the presence before. */
+export interface StorageChange {
+  readonly thing: string;
+  readonly hasFailed: boolean;
+  /** The mark of this presence, which names the outage. */
+  readonly boot: number;
+  readonly ms: number;
+}
+
 interface Rows {
   readonly safety: (SafetyWords & { readonly thing: string })[];
   readonly health: (HealthRow & { readonly thing: string })[];
+  readonly storage: StorageChange[];
 }
 
-export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs: number): Promise<void> {
+/** @returns the presences that changed a robot's storage, in their order. */
+export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs: number): Promise<StorageChange[]> {
   const received = messages.filter((message): message is RobotMessage => message.kind !== 'poison');
   const updates = received.filter((message) => message.kind === 'presence' || message.state !== null);
   const updated = new Set(updates.map(thingOf));
@@ -66,9 +78,9 @@ export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs
   const heardOnly = [...prefixes.keys()].filter((thing) => !updated.has(thing));
   await insertMissing(sql, prefixes);
   await recordHeard(sql, heardOnly);
-  if (updated.size === 0) return;
+  if (updated.size === 0) return [];
   const robots = await lockRobots(sql, [...updated]);
-  const due: Rows = { safety: [], health: [] };
+  const due: Rows = { safety: [], health: [], storage: [] };
   for (const message of updates) {
     const robot = robots.get(thingOf(message));
     if (robot) apply(robot, message, nowMs, due);
@@ -76,6 +88,7 @@ export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs
   await writeRobots(sql, [...robots.values()]);
   await fill(sql, 'safety_monitor', SAFETY_CHANNELS.join(', '), due.safety);
   await fill(sql, 'system_health', 'power, temperature', due.health);
+  return due.storage;
 }
 
 function thingOf(message: RobotMessage): string {
@@ -118,16 +131,21 @@ function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: Rows)
 }
 
 function applyPresence(robot: RobotRow, { presence }: PresenceMessage, nowMs: number, due: Rows): void {
-  const { online, power } = robot;
+  const { online, power, storage } = robot;
   const held =
-    robot.session === null ? null : { session: robot.session, online, power, mark: markOf(robot.session_boot, robot.session_ms) };
+    robot.session === null ? null : { session: robot.session, online, power, storage, mark: markOf(robot.session_boot, robot.session_ms) };
   const session = storableText(presence.session);
   const next = takePresence(held, { ...presence, session });
   if (!next) return;
   robot.session = next.session;
   robot.online = next.online;
   robot.power = next.power;
+  robot.storage = next.storage ?? null;
   [robot.session_boot, robot.session_ms] = next.mark;
+  if (robot.storage !== storage) {
+    const [boot, ms] = next.mark;
+    due.storage.push({ thing: robot.thing, hasFailed: robot.storage === 'failed', boot, ms });
+  }
   robot.reason = presence.reason === undefined ? null : storableText(presence.reason);
   if (!presence.online) return;
   robot.presence_at = presence.at;

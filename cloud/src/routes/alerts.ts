@@ -16,7 +16,7 @@ const alert = component(
     id,
     thing: z.string(),
     incident: z.string(),
-    channel: z.string().describe('The channel that raised it, or robot_silent'),
+    channel: z.string().describe('The channel that raised it, or robot_silent or robot_storage'),
     value: z.unknown(),
     state: z.enum(['committed', 'seen', 'acknowledged', 'resolved']),
     raised_at: time.nullable(),
@@ -30,6 +30,11 @@ const alert = component(
       .int()
       .nullable()
       .describe('How often an event happened while its alert stood; null while it stands, and for other alerts'),
+    flapping: z
+      .object({ raised: z.number().int(), cleared: z.number().int(), ms: z.number().int() })
+      .nullable()
+      .describe('How often a flapping alert was raised again and cleared since it was raised, within ms; null for other alerts'),
+    volatile: z.boolean().describe('Whether the robot could not write the alert to its disk'),
     seen_by: z.array(z.object({ user_id: id, at: time })),
   }),
 );

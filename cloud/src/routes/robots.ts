@@ -16,6 +16,7 @@ const robot = component(
     power: component('Power', power)
       .nullable()
       .describe('The last reported battery level in percent, with its time and whether it is low for this robot'),
+    storage: z.enum(['failed']).nullable().describe('failed: the robot cannot write to its disk'),
     version: z.string().nullable(),
     commands: z.array(component('AnnouncedCommand', announcedCommand)),
   }),
@@ -35,7 +36,7 @@ export function robotRoutes({ app, db, auth }: Context): void {
     forUsers(auth, 'robots', { operationId: 'listRobots', summary: 'Your robots', response: { 200: robots, ...errors(401) } }),
     async (request) => {
       const found = await db.query<z.infer<typeof robot>>(
-        `select m.thing, coalesce(r.online, false) as online, r.reason, r.presence_at, r.power,
+        `select m.thing, coalesce(r.online, false) as online, r.reason, r.presence_at, r.power, r.storage,
           (extract(epoch from r.last_heard_at) * 1000)::bigint as last_heard_at, r.version, coalesce(r.commands, '[]') as commands
         from members m left join robots r using (thing) where m.user_id = $1 order by m.thing`,
         [auth.userOf(request)],
