@@ -4,8 +4,8 @@
 import Database from 'better-sqlite3';
 import * as z from 'zod';
 import { AgentError } from '../errors.ts';
-import { type Column, checkerOf } from './foreignRows.ts';
-import { createTables, type Db, quickCheck, SCHEMA_VERSION, versionOf } from './schema.ts';
+import { checkerOf } from './foreignRows.ts';
+import { columnsOf, createTables, type Db, quickCheck, SCHEMA_VERSION, tablesOf, versionOf } from './schema.ts';
 
 /** The file is not a database that this program wrote. The message says why. */
 export class ForeignError extends Error {}
@@ -47,7 +47,7 @@ export function copyForeign(foreign: Db, fresh: Db, extra: string): void {
   const damage = quickCheck(foreign);
   if (damage !== undefined) throw new ForeignError(damage);
   fresh.transaction(() => {
-    for (const { name } of tablesOf(fresh)) copyTable(foreign, fresh, name);
+    for (const table of tablesOf(fresh)) copyTable(foreign, fresh, table);
     const orphans = fresh.prepare('select count(*) from rows where outbox not in (select ordinal from outboxes)').pluck().get();
     if (orphans !== 0) throw new ForeignError(`${orphans} of its rows belong to no outbox`);
   })();
@@ -62,10 +62,6 @@ interface Entry {
 
 function entriesOf(db: Db): Entry[] {
   return db.prepare('select type, name, tbl_name, sql from sqlite_schema').all() as Entry[];
-}
-
-function tablesOf(db: Db): Entry[] {
-  return entriesOf(db).filter(({ type }) => type === 'table');
 }
 
 /** Compares every entry word by word. That also refuses a table whose columns run functions. */
@@ -84,7 +80,7 @@ function refuseOtherSchema(foreign: Db, fresh: Db, extra: string): void {
 }
 
 function copyTable(foreign: Db, fresh: Db, table: string): void {
-  const columns = fresh.prepare('select name, type from pragma_table_info(?)').all(table) as Column[];
+  const columns = columnsOf(fresh, table);
   const names = columns.map(({ name }) => name).join(', ');
   const check = checkerOf(table, columns);
   fresh.exec(`delete from ${table}`);

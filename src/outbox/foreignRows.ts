@@ -18,13 +18,8 @@ import {
   sequence,
 } from '../wire/index.ts';
 import { ROW_CLASSES } from './rows.ts';
+import type { Column } from './schema.ts';
 import { spoolName } from './tables.ts';
-
-/** A column, as `pragma table_info` describes it. */
-export interface Column {
-  readonly name: string;
-  readonly type: string;
-}
 
 /** The largest distance from 1970 that a Date can have, in milliseconds (ECMAScript). No number in the file is larger. */
 const MOST = 8.64e15;
@@ -127,7 +122,7 @@ const CHECKS: Readonly<Record<string, z.ZodType>> = {
 export const CHECKED_TABLES: readonly string[] = Object.keys(CHECKS);
 
 /** @param columns of the table, with their declared types. */
-export function checkerOf(table: string, columns: readonly Column[]): z.ZodType {
+export function checkerOf(table: string, columns: readonly Pick<Column, 'name' | 'type'>[]): z.ZodType {
   const byType = z.object(Object.fromEntries(columns.map(({ name, type }) => [name, (type === 'TEXT' ? text : time).nullable()])));
   const own = CHECKS[table];
   return own === undefined ? byType : z.intersection(byType, own);

@@ -4,8 +4,9 @@
 import Database, { type Statement } from 'better-sqlite3';
 import { parseJson } from '../base/index.ts';
 import { type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
+import { checkerOf } from './foreignRows.ts';
 import { ROW_CLASSES } from './rows.ts';
-import type { Db } from './schema.ts';
+import { columnsOf, type Db, tablesOf } from './schema.ts';
 
 interface DamagedOutbox {
   readonly ordinal: number;
@@ -20,14 +21,8 @@ interface DamagedOutbox {
 /** Rows per read. Bounds the memory needed for a large file. */
 const CHUNK = 10_000;
 
-/** Tables whose rows are copied without validation, with their primary keys. */
-const COPIED = {
-  commands: ['id'],
-  commands_without_id: ['n'],
-  delivered_alerts: ['outbox', 'seq'],
-  uploads: ['file'],
-  notes: ['name'],
-} as const;
+/** Tables of outboxes and rows, which are copied together. Acknowledged rows are sent again, so their acknowledgements are not copied. */
+const OF_OUTBOXES = ['outboxes', 'rows', 'publications', 'tally'];
 
 /** Copies what it can and never throws because of damage. @returns events that tell the cloud which rows of each outbox are lost. */
 export function salvage(file: string, fresh: Db, successor: string): EventBody[] {
@@ -40,7 +35,7 @@ export function salvage(file: string, fresh: Db, successor: string): EventBody[]
       const event = unlessBroken(() => fresh.transaction(() => copyOutbox(damaged, fresh, outbox, successor))());
       if (event) closed.push(event);
     }
-    for (const table of Object.keys(COPIED) as (keyof typeof COPIED)[]) copyTable(damaged, fresh, table);
+    for (const table of tablesOf(fresh)) if (!OF_OUTBOXES.includes(table)) copyTable(damaged, fresh, table);
     unlessBroken(() => damaged.close());
   }
   return closed;
@@ -156,22 +151,26 @@ export function readable(read: (first: number, last: number) => unknown[][], fir
   return [...readable(read, first, middle), ...readable(read, middle + 1, last)];
 }
 
-/** Copies a table row by row, first forwards and then backwards, so that a broken page in the middle loses only its own rows. */
-function copyTable(damaged: Db, fresh: Db, table: keyof typeof COPIED): void {
-  const columnsOf = (db: Db) => db.prepare(`select name from pragma_table_info(?)`).pluck().all(table);
-  const readable = new Set(unlessBroken(() => columnsOf(damaged)));
-  // A file of an earlier version lacks the columns that were added since.
-  const columns = columnsOf(fresh)
-    .filter((name) => readable.has(name))
-    .join(', ');
-  if (columns === '') return;
-  const values = columns.replaceAll(/\w+/g, '?');
-  const put = fresh.prepare(`insert or ignore into ${table} (${columns}) values (${values})`);
+/**
+ * Copies a table row by row, first forwards and then backwards, so that a broken page in the middle loses only its own rows. A garbled row
+ * is left out, because it could stop the agent at each start.
+ */
+function copyTable(damaged: Db, fresh: Db, table: string): void {
+  // A file of an earlier version lacks the newest columns.
+  const there = unlessBroken(() => columnsOf(damaged, table).map(({ name }) => name)) ?? [];
+  const columns = columnsOf(fresh, table).filter(({ name }) => there.includes(name));
+  const names = columns.map(({ name }) => name);
+  const check = checkerOf(table, columns);
+  const keys = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
+  const put = unlessBroken(() =>
+    fresh.prepare(`insert or ignore into ${table} (${names.join(', ')}) values (${names.map((name) => `@${name}`).join(', ')})`),
+  );
+  if (!put) return;
   for (const order of ['asc', 'desc']) {
-    const by = COPIED[table].map((column) => `${column} ${order}`).join(', ');
+    const by = keys.map(({ name }) => `${name} ${order}`).join(', ');
     const readAll = () => {
-      for (const row of damaged.prepare(`select ${columns} from ${table} order by ${by}`).raw().iterate()) {
-        unlessBroken(() => put.run(...(row as unknown[])));
+      for (const row of damaged.prepare(`select ${names.join(', ')} from ${table} order by ${by}`).iterate()) {
+        if (check.safeParse(row).success) unlessBroken(() => put.run(row));
       }
     };
     fresh.transaction(() => unlessBroken(readAll))();

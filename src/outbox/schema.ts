@@ -203,3 +203,18 @@ export function createTables(db: Db, version: number): void {
 export function versionOf(db: Db): number {
   return Number(db.pragma('user_version', { simple: true }));
 }
+
+/** A column of a table, as declared. `pk` is its position in the primary key, from 1; 0 if it is not in the key. */
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly pk: number;
+}
+
+export function columnsOf(db: Db, table: string): Column[] {
+  return db.prepare('select name, type, pk from pragma_table_info(?)').all(table) as Column[];
+}
+
+export function tablesOf(db: Db): string[] {
+  return db.prepare(`select name from sqlite_schema where type = 'table' order by name`).pluck().all() as string[];
+}

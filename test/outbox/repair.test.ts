@@ -4,11 +4,12 @@ import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync, stat
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { CommandJournal, inspectOutboxFile, suspect } from '../../src/outbox/index.ts';
+import Database from 'better-sqlite3';
+import { CommandJournal, inspectOutboxFile, Notes, suspect } from '../../src/outbox/index.ts';
 import { Ledger } from '../../src/outbox/ledger.ts';
 import { openOutboxFile } from '../../src/outbox/repair.ts';
 import { encodeBody } from '../../src/outbox/rows.ts';
-import { openDatabase } from '../../src/outbox/schema.ts';
+import { createTables, openDatabase } from '../../src/outbox/schema.ts';
 import { Store } from '../../src/outbox/store.ts';
 
 const MAX_BYTES = 256 * 1024 ** 2;
@@ -75,6 +76,39 @@ describe('a damaged outbox file', () => {
     assert.match(String(damage), /has no table delivered_alerts/);
     assert.deepEqual(closed, [{ kind: 'outbox_closed', old: 'old', last_seq: ROWS, lost: [[7, 7]], successor: 'new' }]);
     assert.equal(new CommandJournal(db, () => 0).begin('taken', 'buzzer', 0), false);
+    db.close();
+  });
+
+  it('is replaced if it has a trigger or a view, which would change what the agent commits', () => {
+    const file = join(folder, 'outbox.db');
+    const before = openDatabase(file, MAX_BYTES);
+    before.exec('create trigger t after insert on rows begin delete from rows where class = 0; end');
+    before.close();
+    const { db, closed, damage } = openOutboxFile(folder, MAX_BYTES, ['old'], 'new');
+    assert.match(String(damage), /it has the trigger t, which no elderly-bot creates; it was set aside as/);
+    assert.deepEqual(closed, [{ kind: 'outbox_closed', old: 'old', last_seq: ROWS, lost: [], successor: 'new' }]);
+    assert.equal(db.prepare(`select count(*) from sqlite_schema where type = 'trigger'`).pluck().get(), 0);
+    assert.equal(db.prepare('select count(*) from rows').pluck().get(), ROWS);
+    db.close();
+  });
+
+  it('keeps its journal if it has an earlier version, without entries that would stop the agent at its start', () => {
+    const file = join(folder, 'outbox.db');
+    rmSync(file);
+    const old = new Database(file);
+    createTables(old, 4);
+    old.exec(`insert into commands values ('one', 'buzzer', 'ended', 5, 5, '{"kind":"result","id":"one","status":"done"}'),
+      ('two', 'buzzer', 'started', 5, 5, 'garbled');
+      insert into uploads (file, kind, size, sha256, taken_at, ran_ms) values ('../../identity/a/key.pem', 'log', 1, '${'a'.repeat(64)}', 5, 5);
+      insert into notes values ('job x', '{}'); update tally set rows = 7`);
+    old.close();
+    suspect(folder, 'database disk image is malformed');
+    const { db, damage } = openOutboxFile(folder, MAX_BYTES, [], 'new');
+    assert.match(String(damage), /tables come from different commits/);
+    assert.deepEqual(db.prepare('select id from commands').pluck().all(), ['one']);
+    assert.equal(db.prepare('select count(*) from uploads').pluck().get(), 0);
+    assert.equal(new Notes(db).read('job x'), '{}');
+    assert.equal(new CommandJournal(db, () => 0).find('one')?.state, 'ended');
     db.close();
   });
 
