@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   FAMILY_KEY_INVALID: 'configuration',
   FAMILY_KEYS_UNWRITABLE: 'environment',
   STATE_DIR_UNWRITABLE: 'environment',
+  STATE_DIR_FOREIGN: 'environment',
   STATE_DIR_LOCKED: 'environment',
   OUTBOX_MISSING: 'environment',
   OUTBOX_UNREADABLE: 'environment',

@@ -1,5 +1,5 @@
-// Replaces files atomically and durably: after a power cut, a file has either its complete old or its complete new content. Also finds out
-// why mkdir failed.
+// Replaces files atomically and durably: after a power cut, a file has either its complete old or its complete new content. Writes files for
+// other users, and finds out why mkdir failed.
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from './foreign.ts';
@@ -10,6 +10,25 @@ export function replaceFile(file: string, content: string | Uint8Array, mode = 0
   const temporary = `${file}.new`;
   writeFileSync(temporary, content, { mode });
   renameDurably(temporary, file);
+}
+
+/** The umask with which this process was started; undefined until `keepFilesPrivate`. */
+let givenMask: number | undefined;
+
+/** Makes all new files private to this user, except those that `writeShared` writes. */
+export function keepFilesPrivate(): void {
+  givenMask = process.umask(0o077);
+}
+
+/** Writes a file for other users too, such as a configuration, a certificate or a unit, and creates its folder. */
+export function writeShared(file: string, content: string | Uint8Array, mode = 0o666): void {
+  const mask = givenMask === undefined ? undefined : process.umask(givenMask);
+  try {
+    makeFolder(dirname(file));
+    writeFileSync(file, content, { mode });
+  } finally {
+    if (mask !== undefined) process.umask(mask);
+  }
 }
 
 /**

@@ -25,7 +25,7 @@ export {
 } from './crashPoint.ts';
 export { eraseFile, eraseTree } from './erase.ts';
 export { eachReason, listed, systemWords, tlsWords } from './failureText.ts';
-export { isWritable, makeFolder, nearestCause, renameDurably, replaceFile, syncPath } from './files.ts';
+export { isWritable, keepFilesPrivate, makeFolder, nearestCause, renameDurably, replaceFile, syncPath, writeShared } from './files.ts';
 export { codeOf, messageOf, parseJson } from './foreign.ts';
 export {
   described,

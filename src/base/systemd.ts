@@ -1,8 +1,8 @@
 // Renders, installs and controls the systemd units of the robot and the cloud.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { makeFolder } from './files.ts';
+import { writeShared } from './files.ts';
 import { codeOf } from './foreign.ts';
 
 const FOLDER = '/etc/systemd/system';
@@ -36,8 +36,7 @@ export class Services {
 
   write(file: string, text: string, mode = 0o644): void {
     try {
-      makeFolder(dirname(file));
-      writeFileSync(file, text, { mode });
+      writeShared(file, text, mode);
     } catch (cause) {
       const text = `${file} can’t be written (${codeOf(cause) ?? 'unknown'})`;
       throw this.#options.error('unready', text, 'use sudo or --root', cause);

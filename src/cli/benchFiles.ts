@@ -1,7 +1,7 @@
 // Creates the files for a test bench: certificates (`certs dev-ca`), or a complete Mosquitto setup for one robot (`bench mosquitto`).
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { makeFolder, print, quoted } from '../base/index.ts';
+import { print, quoted, writeShared } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { BENCH_FILES, benchCertificates } from '../identity/index.ts';
 import { DOWNWARD, topicsOf, UPWARD } from '../wire/index.ts';
@@ -27,11 +27,10 @@ export async function createBench(options: { folder: string; thing: string; port
   const folder = resolve(options.folder);
   const files = { mosquitto: join(folder, 'mosquitto.conf'), acl: join(folder, 'acl'), robot: join(folder, 'robot.yaml') };
   refuseExisting(Object.values(files), 'give another folder, or remove the files in this one');
-  makeFolder(folder);
   const certificates = await benchCertificates(join(folder, 'certs'), thing);
-  writeFileSync(files.mosquitto, mosquittoConf({ port, acl: files.acl, ca: certificates.ca, ...certificates.broker }));
-  writeFileSync(files.acl, aclOf(thing));
-  writeFileSync(files.robot, robotYaml({ thing, port, folder }));
+  writeShared(files.mosquitto, mosquittoConf({ port, acl: files.acl, ca: certificates.ca, ...certificates.broker }));
+  writeShared(files.acl, aclOf(thing));
+  writeShared(files.robot, robotYaml({ thing, port, folder }));
   const next = ['run', 'simulate', 'bench'].map((command) => `elderly-bot ${command} --config ${quoted(files.robot)}`);
   const lines = [
     `wrote ${Object.values(files).join(', ')} and certificates; next, run each of these in its own terminal:`,

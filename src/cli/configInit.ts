@@ -1,10 +1,10 @@
 // `elderly-bot config init FILE`: discovers the topics of the robot, and writes a configuration for them (src/configInit).
-import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ZodType } from 'zod';
-import { configFlag, isWritable, print, renameDurably } from '../base/index.ts';
+import { configFlag, isWritable, print, renameDurably, writeShared } from '../base/index.ts';
 import { configSchema, loadConfig } from '../config/index.ts';
 import { type FoundTopic, namespacesOf, type Proposal, propose, render, stateDirFor } from '../configInit/index.ts';
 import { AgentError } from '../errors.ts';
@@ -123,7 +123,7 @@ function chooseNamespace(given: string | undefined, found: readonly FoundTopic[]
 /** Writes the file only if it is a valid configuration, so that an error leaves an existing file as it was. */
 function writeValid(file: string, text: string): void {
   const temporary = `${file}.new`;
-  writeFileSync(temporary, text);
+  writeShared(temporary, text);
   try {
     loadConfig(temporary, {});
     renameDurably(temporary, file);

@@ -1,11 +1,12 @@
 // Declares the command line. To keep --help fast, each handler imports its command's code only when it runs.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { allowSlowNetworks, exitWith, misuse, print, printError, terminalColumns } from '../base/index.ts';
+import { allowSlowNetworks, exitWith, keepFilesPrivate, misuse, print, printError, terminalColumns } from '../base/index.ts';
 import { VERSION } from '../version.ts';
 import { CONFIG, handler, JSON_OUTPUT, reportError, wholeOption } from './options.ts';
 import { type RosArguments, takeRosArguments } from './rosArguments.ts';
 
+keepFilesPrivate();
 allowSlowNetworks();
 
 const { words, remap, unused } = rosArguments();

@@ -4,7 +4,7 @@ import { createPublicKey, webcrypto } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PublicKeyType, X509Certificate } from '@peculiar/x509';
-import { makeFolder } from '../base/index.ts';
+import { writeShared } from '../base/index.ts';
 import { EC, loadX509, newKey, type X509 } from './keys.ts';
 
 const DAY_MS = 86_400_000;
@@ -59,9 +59,8 @@ export class DevCa {
   async issue(folder: string, file: string, options: LeafOptions): Promise<IssuedFiles> {
     const key = await newKey('ec');
     const certificate = await this.certify(createPublicKey(key).export({ type: 'spki', format: 'der' }), options);
-    makeFolder(folder);
     const paths = { cert: join(folder, `${file}.crt.pem`), key: join(folder, `${file}.key.pem`) };
-    writeFileSync(paths.cert, certificate);
+    writeShared(paths.cert, certificate);
     writeFileSync(paths.key, key, { mode: 0o600 });
     chmodSync(paths.key, 0o600);
     return paths;
@@ -91,9 +90,8 @@ export class DevCa {
 
   /** Writes the CA's certificate. The CA's private key must not be written to disk: it exists only in this process. */
   writeCertificate(folder: string): string {
-    makeFolder(folder);
     const path = join(folder, 'ca.crt.pem');
-    writeFileSync(path, this.certificatePem);
+    writeShared(path, this.certificatePem);
     return path;
   }
 }

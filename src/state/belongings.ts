@@ -26,14 +26,16 @@ export function belongings(stateDir: string): { readonly own: string[]; readonly
 
 /**
  * Locks the state directory and its stand-in, because an agent may run in either.
- * @throws AgentError STATE_DIR_LOCKED, STATE_DIR_UNWRITABLE
+ * @param forErasure as for `lockStateDir`.
+ * @throws AgentError STATE_DIR_LOCKED, STATE_DIR_UNWRITABLE, STATE_DIR_FOREIGN
  */
-export function lockAllState(stateDir: string): StateLock {
-  const lock = lockStateDir(stateDir);
+export function lockAllState(stateDir: string, forErasure = false): StateLock {
+  const lock = lockStateDir(stateDir, 'agent', forErasure);
   const standIn = findStandIn(stateDir);
   try {
     const other = standIn === undefined ? undefined : lockStateDir(standIn);
     return {
+      wasOpen: lock.wasOpen,
       release: () => {
         other?.release();
         lock.release();

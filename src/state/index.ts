@@ -1,5 +1,6 @@
 export { belongings, lockAllState } from './belongings.ts';
 export { LIFETIME_FILE, Lifetime, lastKnownWallMs, type Run, restoreLifetime, type Stopped } from './lifetime.ts';
 export { lockHolder, lockStateDir, type StateLock } from './lock.ts';
+export { requireOwnFolder } from './ownFolder.ts';
 export { findStandIn } from './standIn.ts';
 export { openStorage, probe, type Storage, storageFailure } from './storage.ts';

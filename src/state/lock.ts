@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { codeOf, makeFolder, messageOf, nearestCause } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
+import { closeFolder, requireOwnFolder } from './ownFolder.ts';
 
 export interface StateLock {
+  /** For the log, if the directory was open to other users. */
+  readonly wasOpen: string | undefined;
   release(): void;
 }
 
@@ -21,15 +24,21 @@ const LOCKS = {
 } as const;
 
 /**
- * @throws AgentError STATE_DIR_UNWRITABLE; STATE_DIR_LOCKED if another agent is using the directory; CERTS_BUSY if another command is
+ * Locks the state directory, and closes it to other users.
+ * @param forErasure whether the files in it will only be erased, which root may do in any folder.
+ * @throws AgentError STATE_DIR_UNWRITABLE; STATE_DIR_FOREIGN if it is not this user's own; STATE_DIR_LOCKED if another agent is using the directory; CERTS_BUSY if another command is
  * changing its certificates.
  */
-export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent'): StateLock {
+export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent', forErasure = false): StateLock {
   const { file, code, by, remedy } = LOCKS[kind];
+  let wasOpen: string | undefined;
   try {
     makeFolder(stateDir, 0o700);
+    requireOwnFolder(stateDir, forErasure);
+    wasOpen = closeFolder(stateDir);
     accessSync(stateDir, constants.W_OK | constants.X_OK);
   } catch (error) {
+    if (error instanceof AgentError) throw error;
     throw unwritable(stateDir, nearestCause(error, stateDir));
   }
   let db: Database.Database | undefined;
@@ -47,7 +56,7 @@ export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent
     throw unwritable(stateDir, error);
   }
   const held = db;
-  return { release: () => held.close() };
+  return { wasOpen, release: () => held.close() };
 }
 
 /**

@@ -20,6 +20,8 @@ export interface Storage {
   readonly folder: string;
   /** Why `home` cannot be written; undefined if it can. */
   readonly failure: string | undefined;
+  /** For the log, if `folder` was open to other users. */
+  readonly wasOpen: string | undefined;
   /** At home the stand-in that is left over, if any; in the stand-in `home`. */
   readonly other: OtherFolder | undefined;
   /** Limits a size to what memory can hold. @returns the size itself if the state is at home. */
@@ -35,7 +37,7 @@ const STAND_IN_BYTES = 32 * 1024 ** 2;
 /**
  * Opens the state directory, or its stand-in if it cannot be written.
  * @param failure why the state directory cannot be written, if that is known already.
- * @throws AgentError STATE_DIR_LOCKED; STATE_DIR_UNWRITABLE if nothing but the directory's name or permissions is wrong, or if no stand-in
+ * @throws AgentError STATE_DIR_LOCKED; STATE_DIR_FOREIGN; STATE_DIR_UNWRITABLE if nothing but the directory's name or permissions is wrong, or if no stand-in
  * can be made.
  */
 export function openStorage(home: string, failure?: string): Storage {
@@ -60,6 +62,7 @@ function openHome(home: string, lock: StateLock): Storage {
     home,
     folder: home,
     failure: undefined,
+    wasOpen: lock.wasOpen,
     other: other === undefined ? undefined : { folder: other, ends: true },
     atMost: (bytes) => bytes,
     settled: () => {
@@ -79,6 +82,7 @@ function openStandIn(home: string, failure: string): Storage {
     home,
     folder,
     failure,
+    wasOpen: lock.wasOpen,
     other: { folder: home, ends: false },
     atMost: (bytes) => Math.min(bytes, STAND_IN_BYTES),
     settled: () => {},

@@ -23,7 +23,16 @@ export class ManualClock implements Clock {
 /** A state directory that works, without a lock. */
 export function storageAt(folder: string): Storage {
   const nothing = () => {};
-  return { home: folder, folder, failure: undefined, other: undefined, atMost: (bytes) => bytes, settled: nothing, release: nothing };
+  return {
+    home: folder,
+    folder,
+    failure: undefined,
+    wasOpen: undefined,
+    other: undefined,
+    atMost: (bytes) => bytes,
+    settled: nothing,
+    release: nothing,
+  };
 }
 
 export interface OutboxBench {

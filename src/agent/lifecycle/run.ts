@@ -43,6 +43,7 @@ export function openLogFile({
       maxAgeMs: config.logs.max_age,
       nowMs: () => (clock.trusted() ? clock.wall() : undefined),
     });
+    if (storage.wasOpen !== undefined) log.warn({ event: 'state_dir_open' }, storage.wasOpen);
     if (crashed) log.warn({ event: 'crashed_before' }, 'the previous agent crashed or was killed; its last lines are in the log file');
     return crashed;
   } catch (error) {

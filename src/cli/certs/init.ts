@@ -1,6 +1,5 @@
 // `elderly-bot certs init`: creates a private key, which never leaves the robot, and a certificate signing request (CSR) for it.
-import { writeFileSync } from 'node:fs';
-import { print } from '../../base/index.ts';
+import { print, writeShared } from '../../base/index.ts';
 import { type KeyKind, newKey, type Slots, signingRequest } from '../../identity/index.ts';
 import { loadRobot, warnOwnPaths, withCertsLock } from './robot.ts';
 
@@ -20,7 +19,7 @@ export async function init({ file, kind, out, isForced, json }: InitOptions): Pr
   const { request, isNew } = await withCertsLock(robot, () => createRequest(slots, config.thing, kind, isForced));
   const { spare } = slots;
   const csr = slots.path(spare, 'request');
-  if (out !== undefined && out !== '-') writeFileSync(out, request);
+  if (out !== undefined && out !== '-') writeShared(out, request);
   if (!json) warnOwnPaths(robot);
   const lines = [
     isNew

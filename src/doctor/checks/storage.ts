@@ -5,7 +5,9 @@ import { constants, type Stats } from 'node:fs';
 import { access, open, readFile, realpath, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, messageOf, quoted } from '../../base/index.ts';
+import { AgentError } from '../../errors.ts';
 import { inspectOutboxFile, LEAST_FREE_BYTES, OUTBOX_FILE, OutboxReader } from '../../outbox/index.ts';
+import { requireOwnFolder } from '../../state/index.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
 import { robotCheck } from '../context.ts';
 
@@ -42,13 +44,18 @@ export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Prom
     }
     if (!folder.isDirectory()) return error(`${path} is not a folder`, 'set state_dir to a folder of its own', `ls -ld ${quoted(path)}`);
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    // Root may look at the folder of any agent.
+    if (process.geteuid?.() !== 0) requireOwnFolder(path);
     const described = `${path} has mode 0${(folder.mode & 0o777).toString(8)}`;
-    if (folder.mode & 0o022) {
-      const command = `chmod go-w ${quoted(path)}`;
-      return warning(`${described}: other users can change its content`, 'allow only the agent’s user to change it', command);
-    }
+    if (folder.mode & 0o077)
+      return warning(
+        `${described}: other users can reach its content`,
+        'close it; the agent does that at its next start',
+        `chmod 700 ${quoted(path)}`,
+      );
     return ok(`${described} and owner ${folder.uid}`);
   } catch (cause) {
+    if (cause instanceof AgentError) return error(cause.message, cause.remedy ?? '', `ls -ld ${quoted(path)}`);
     const code = codeOf(cause);
     if (code === 'EROFS') {
       const remedy = 'mount it writable; the kernel makes a file system read-only after errors, so check the disk';
