@@ -5,6 +5,7 @@ import { print, setupProgram } from '../base/index.ts';
 import { effectiveConfig, inWords, type LoadedConfig, loadConfig } from '../config/index.ts';
 import { type CheckReport, type ConfigFinding, checkConfig, installedHere } from '../configCheck/index.ts';
 import { AgentError } from '../errors.ts';
+import { FamilyKeys, keyGap } from '../signing/index.ts';
 import { remark } from './shared.ts';
 
 /** Keys that every robot has to set for itself: print a warning if they still have their default values. */
@@ -51,6 +52,9 @@ export async function check(file: string | undefined, json: boolean): Promise<nu
     const values = missing.map(({ key, value }) => `${key} (${value})`);
     remark(`the file does not set ${values.join(' and ')}: this is the default, but a robot needs its own value`);
   }
+  const family = new FamilyKeys(config.state_dir);
+  const gap = keyGap(config.commands, family.file, family.read());
+  if (gap) remark(`${gap.text}; on the robot, elderly-bot pair shows how to pair one`);
   return 0;
 }
 

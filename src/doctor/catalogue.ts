@@ -24,6 +24,7 @@ export const CHECKS = {
   channel: { title: 'Channel', because: ['graph', 'discovery_server', 'ros', 'configuration'] },
   camera: { title: 'Camera', because: ['graph', 'discovery_server', 'ros', 'configuration'] },
   guard: { title: 'Guard', because: ['agent', 'state_dir', 'configuration'] },
+  family_keys: { title: 'Family keys', because: ['state_dir', 'configuration'] },
   key: { title: 'Private key', because: ['configuration'] },
   certificate: { title: 'Certificate', because: ['clock', 'configuration'] },
   network: { title: 'Network', because: [] },

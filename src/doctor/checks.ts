@@ -3,7 +3,7 @@ import { configFlag } from '../base/index.ts';
 import type { Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { type Check, error, type Finding, ok, skipped } from './check.ts';
-import { agent, guard, problemChecks } from './checks/agent.ts';
+import { agent, familyKeys, guard, problemChecks } from './checks/agent.ts';
 import { cameraChecks } from './checks/cameras.ts';
 import { clock } from './checks/clock.ts';
 import { clockSkew, cloudApi, uploads } from './checks/cloud.ts';
@@ -32,6 +32,7 @@ const ROBOT_CHECKS: readonly RobotCheck[] = [
   graph,
   reach,
   guard,
+  familyKeys,
   key,
   certificate,
   network,
@@ -52,7 +53,7 @@ const ROBOT_CHECKS: readonly RobotCheck[] = [
 ];
 
 /** Skipped if the configuration is invalid: they start a process that would reject it, or inspect what its channels and commands need. */
-const NEED_VALID_CONFIG: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, discoveryServer, graph, guard]);
+const NEED_VALID_CONFIG: ReadonlySet<RobotCheck> = new Set([ros, messageTypes, discoveryServer, graph, guard, familyKeys]);
 
 /** Returns the checks for a robot. A faulty configuration does not make this function throw, because a check reports it. */
 export async function checksFor(file: string | undefined, remap: Remap): Promise<Check[]> {

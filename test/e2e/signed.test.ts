@@ -74,6 +74,9 @@ describe('a signed motion on real parts', { skip: movingMissing() || postgresUna
     const { problems } = await askStatus(robot.bench.stateDir);
     assert.ok(problems.some(({ code, text }) => code === 'no_family_key' && /drive/.test(text)));
     assert.match(refusalOf(await smuggle(await signedDrive())), /^rejected not_allowed signature: no family key is paired/);
+    const checked = await cli('config', 'check');
+    assert.match(checked.output, /no device is paired, so the robot refuses drive/);
+    assert.equal(checked.code, 0);
   });
 
   it('moves the robot once the phone is paired at the console, without a restart of the agent', async () => {

@@ -1,6 +1,8 @@
 // Checks the running agent, its current problems, and the guard process.
 import { connect } from 'node:net';
+import { counted } from '../../base/index.ts';
 import { guardSocket } from '../../commands/index.ts';
+import { FamilyKeys, keyGap } from '../../signing/index.ts';
 import type { ProblemCode, Status } from '../../status/index.ts';
 import type { CheckCode } from '../catalogue.ts';
 import { error, type Finding, ok, skipped, warning } from '../check.ts';
@@ -14,6 +16,23 @@ export const agent = robotCheck('agent', 10_000, async ({ agent: answer, holder,
   const observed = `process ${holder} holds ${config.state_dir} and does not answer on its socket`;
   const remedy = 'it is starting, stopping or hanging; read its log, then restart it';
   return error(observed, remedy, `ps -o pid,stat,etime,cmd -p ${holder}`);
+});
+
+export const familyKeys = robotCheck('family_keys', 5_000, ({ config, flag }) => {
+  const signed = Object.entries(config.commands).flatMap(([name, command]) => (command.signed === 'off' ? [] : [name]));
+  if (signed.length === 0) return skipped('no configured command reads a signature');
+  const family = new FamilyKeys(config.state_dir);
+  const paired = family.read();
+  const gap = keyGap(config.commands, family.file, paired);
+  if (gap?.code === 'family_keys_damaged') {
+    return error(
+      gap.text,
+      'run the doctor as the user of the agent; move a damaged file away and pair again',
+      `elderly-bot pair list${flag}`,
+    );
+  }
+  if (gap) return warning(gap.text, 'pair a device of the family', `elderly-bot pair --help`);
+  return ok(`${counted(paired.keys.length, 'device')} may sign ${signed.join(', ')}`);
 });
 
 export const guard = robotCheck('guard', 5_000, async ({ config, flag }) => {
@@ -75,6 +94,8 @@ const EXPLAINED_BY: Partial<Record<ProblemCode, readonly CheckCode[]>> = {
   outbox_unwritable: ['disk_space', 'state_dir', 'disk_latency'],
   outbox_damaged: ['outbox_file'],
   guard_missing: ['guard'],
+  no_family_key: ['family_keys'],
+  family_keys_damaged: ['family_keys'],
   reflex_fired: ['network', 'dns', 'tcp', 'mqtt', 'receipts'],
   reflex_off: ['configuration'],
   reflex_unheard: ['graph'],
