@@ -59,14 +59,22 @@ function hasPort(authority: string): boolean {
   return colon < 0 || authority.includes('@') || authority.startsWith('[') || /^\d+$/.test(authority.slice(colon + 1));
 }
 
-/** Whether a word is long enough for base64 of a secret. Words with a slash or a hyphen are topics and identifiers. */
+/**
+ * Whether there is a word that may be base64 or hexadecimal digits. Words with a slash or a hyphen are topics and identifiers, and those
+ * without a digit are names in a stack.
+ */
 function hasPacked(text: string): boolean {
   let start = 0;
   while (start + PACKED_FROM <= text.length) {
     // From the end of a possible word, because most are shorter.
     let at = start + PACKED_FROM - 1;
     while (at >= start && isAlphanumeric(text.charCodeAt(at))) at--;
-    if (at < start) return true;
+    if (at < start) {
+      let end = start + PACKED_FROM;
+      while (end < text.length && isAlphanumeric(text.charCodeAt(end))) end++;
+      if (/\d/.test(text.slice(start, end))) return true;
+      at = end;
+    }
     start = at + 1;
   }
   return false;

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { cloudCommand } from '../../cloud/test/support/commandLine.ts';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { AGENT } from '../../scripts/lab/program.ts';
 import { described } from '../../src/base/index.ts';
@@ -215,12 +214,6 @@ describe('text from others', { skip: rosUnavailable() || mosquittoUnavailable(),
     const check: Check = { code: 'agent', deadlineMs: 1_000, run: async () => ({ status: 'error', observed: ALL, remedy: ALL }) };
     const [result] = await examine([check]);
     assertOnlyShown(`${result?.observed}${result?.remedy}`);
-  });
-
-  it('stays in one line of an error of the cloud', async () => {
-    const { stdout, stderr } = await cloudCommand(['policies', 'robot', '--prefix', 'x\x1b[2J\nok\u202e'], {}, folder);
-    assertOnlyShown(stderr);
-    assert.deepEqual([stdout, stderr.split('\n').length], ['', 2]);
   });
 });
 
