@@ -46,7 +46,8 @@ describe('the doctor with one fault of ROS 2', { skip, timeout: 300_000, concurr
   });
 
   it('warns that the network can join the ROS graph, unless ros.open_to_network is true', async () => {
-    const environment = { ROS_AUTOMATIC_DISCOVERY_RANGE: 'SUBNET' };
+    // Without ROS 2, so that no node of the test joins the network.
+    const environment = { AMENT_PREFIX_PATH: '', ELDERLY_BOT_ROS_PREFIX: '/none', ROS_AUTOMATIC_DISCOVERY_RANGE: 'SUBNET' };
     const found = await (await fixtures.addRobot()).examine(environment);
     assert.equal(found.checks.find(({ code }) => code === 'ros_network')?.status, 'warning');
     const meant = await (await config('ros: { open_to_network: true }\n')).examine(environment);

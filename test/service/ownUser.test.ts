@@ -1,7 +1,10 @@
 // Tests the service under its own user in a real systemd: it hears and drives the ROS nodes of other users, who cannot read the device key.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
+import { ROOT } from '../../scripts/lab/program.ts';
 import { Caller } from '../support/caller.ts';
 import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
@@ -110,20 +113,24 @@ describe('the service under its own user', { skip, timeout: 600_000 }, () => {
     assert.equal(boot, before.boot + 1, 'the lifetime goes on');
   });
 
-  it('connects with a key that is encrypted on disk', async () => {
+  it('connects with a key that is encrypted on disk, by the commands of docs/guide/certificates.md', async () => {
     const credential = '/run/credentials/elderly-bot.service/device-key';
     bench.configure(bench.configuration.replace(KEY, credential));
     const { code, text } = bench.lab.run(LAB_AGENT, 'service', 'install', '--config', '/etc/elderly-bot/robot.yaml');
     assert.equal(code, 2);
-    const [command = ''] = /systemd-creds encrypt \S+ KEYFILE \S+/.exec(text) ?? [];
-    bench.lab.must('sh', '-c', `${command.replace('KEYFILE', KEY)} && rm ${KEY}`);
+    const page = readFileSync(join(ROOT, 'docs/guide/certificates.md'), 'utf8');
+    assert.ok(page.includes(`private_key: ${credential}\n`));
+    const [, command = ''] = /^sudo (systemd-creds encrypt .*)$/m.exec(page) ?? [];
+    assert.ok(text.includes(command.replace('robot.key.pem', 'KEYFILE')), text);
+    bench.lab.must('sh', '-c', `${command.replace('robot.key.pem', KEY)} && rm ${KEY}`);
     bench.install();
     await bench.status(
       ({ link, problems }) => link.state === 'connected' && problems.every(({ code: raised }) => raised !== 'certificate_unusable'),
     );
     assert.notEqual(bench.lab.run('runuser', '-u', ROBOT_USER.name, '--', 'cat', credential).code, 0);
-    const doctor = bench.lab.run(LAB_AGENT, 'certs', 'show', '--config', '/etc/elderly-bot/robot.yaml');
-    assert.equal(doctor.code, 0, doctor.text);
+    assert.match(bench.lab.must('stat', '--format=%a', credential), /^4[04]0$/m);
+    const shown = bench.lab.run(LAB_AGENT, 'certs', 'show', '--config', '/etc/elderly-bot/robot.yaml');
+    assert.equal(shown.code, 0, shown.text);
   });
 
   it('is uninstalled and keeps its user, who owns the state', () => {

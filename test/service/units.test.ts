@@ -84,6 +84,12 @@ describe('service install', () => {
     assert.doesNotMatch(unit, /SECRET|PATH=|^StateDirectory=/m);
   });
 
+  it('copies the variables of SROS 2, and allows the service to read a keystore in a home folder', () => {
+    const unit = agent({ env: { ROS_SECURITY_ENABLE: 'true', ROS_SECURITY_KEYSTORE: '/home/turtle/keystore' } });
+    assert.match(unit, /^Environment="ROS_SECURITY_ENABLE=true"\nEnvironment="ROS_SECURITY_KEYSTORE=\/home\/turtle\/keystore"$/m);
+    assert.match(unit, /^ProtectHome=read-only$/m);
+  });
+
   it('copies the variables of a sourced workspace, and allows the service to read its home folder', () => {
     const found = { AMENT_PREFIX_PATH: '/opt/ros/jazzy', LD_LIBRARY_PATH: '/opt/ros/jazzy/lib' };
     assert.doesNotMatch(agent({ env: found }), /AMENT_PREFIX_PATH|ProtectHome=read-only/);
