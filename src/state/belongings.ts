@@ -26,11 +26,10 @@ export function belongings(stateDir: string): { readonly own: string[]; readonly
 
 /**
  * Locks the state directory and its stand-in, because an agent may run in either.
- * @param forErasure as for `lockStateDir`.
  * @throws AgentError STATE_DIR_LOCKED, STATE_DIR_UNWRITABLE, STATE_DIR_FOREIGN
  */
-export function lockAllState(stateDir: string, forErasure = false): StateLock {
-  const lock = lockStateDir(stateDir, 'agent', forErasure);
+export function lockAllState(stateDir: string): StateLock {
+  const lock = lockStateDir(stateDir);
   const standIn = findStandIn(stateDir);
   try {
     const other = standIn === undefined ? undefined : lockStateDir(standIn);

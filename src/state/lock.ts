@@ -25,16 +25,15 @@ const LOCKS = {
 
 /**
  * Locks the state directory, and closes it to other users.
- * @param forErasure whether the files in it will only be erased, which root may do in any folder.
- * @throws AgentError STATE_DIR_UNWRITABLE; STATE_DIR_FOREIGN if it is not this user's own; STATE_DIR_LOCKED if another agent is using the directory; CERTS_BUSY if another command is
- * changing its certificates.
+ * @throws AgentError STATE_DIR_UNWRITABLE; STATE_DIR_FOREIGN if it is not this user's own; STATE_DIR_LOCKED if another agent is using the
+ * directory; CERTS_BUSY if another command is changing its certificates.
  */
-export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent', forErasure = false): StateLock {
+export function lockStateDir(stateDir: string, kind: keyof typeof LOCKS = 'agent'): StateLock {
   const { file, code, by, remedy } = LOCKS[kind];
   let wasOpen: string | undefined;
   try {
     makeFolder(stateDir, 0o700);
-    requireOwnFolder(stateDir, forErasure);
+    requireOwnFolder(stateDir);
     wasOpen = closeFolder(stateDir);
     accessSync(stateDir, constants.W_OK | constants.X_OK);
   } catch (error) {

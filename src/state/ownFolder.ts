@@ -6,12 +6,8 @@ import { AgentError } from '../errors.ts';
 /** Access of the group and of others. */
 const OTHERS = 0o077;
 
-/**
- * @param forErasure whether the files will only be erased. Root may do that in any folder; other files of root would be useless to the agent.
- * @throws AgentError STATE_DIR_FOREIGN if another user could exchange the files in it; an error from the file system if it is not
- * there.
- */
-export function requireOwnFolder(stateDir: string, forErasure = false): void {
+/** @throws AgentError STATE_DIR_FOREIGN if another user could exchange the files in it; an error from the file system if it is not there. */
+export function requireOwnFolder(stateDir: string): void {
   const path = resolve(stateDir);
   const found = lstatSync(path);
   if (found.isSymbolicLink()) {
@@ -21,7 +17,7 @@ export function requireOwnFolder(stateDir: string, forErasure = false): void {
     });
   }
   const user = process.geteuid?.() ?? 0;
-  if (found.uid === user || (forErasure && user === 0)) return;
+  if (found.uid === user) return;
   throw new AgentError('STATE_DIR_FOREIGN', `state_dir ${path} belongs to user ${found.uid}, and this program runs as user ${user}`, {
     remedy: `run it with sudo -u '#${found.uid}', or give the folder to this user: sudo chown -R ${user} ${path}`,
   });

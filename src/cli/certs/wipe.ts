@@ -28,7 +28,7 @@ type Kept = readonly [path: string, reason: string];
 export async function wipe(options: WipeOptions): Promise<number> {
   const config = loadSalvaged(options.file, ['thing', 'state_dir', 'mqtt', 'provisioning']);
   return withCertsLock({ config }, async () => {
-    const lock = lockAllState(config.state_dir, true);
+    const lock = lockAllState(config.state_dir);
     try {
       return await wipeLocked(config, options);
     } finally {
