@@ -2,7 +2,7 @@
 import { canonicalCommand, type SignedCommand } from './canonical.ts';
 import type { FamilyKey } from './familyKey.ts';
 import { verifyJws } from './jws.ts';
-import { assertion, verifyAssertion } from './webauthn.ts';
+import { assertion, sha256, verifyAssertion } from './webauthn.ts';
 
 /** @returns the key that signed the command, or the reason why the signature does not count. */
 export function verifySignature(command: SignedCommand, sig: unknown, keys: readonly FamilyKey[]): FamilyKey | string {
@@ -14,5 +14,5 @@ export function verifySignature(command: SignedCommand, sig: unknown, keys: read
   }
   if (typeof sig === 'string') return verifyJws(text, sig, keys);
   const { data } = assertion.safeParse(sig);
-  return data ? verifyAssertion(text, data, keys) : 'sig is neither a detached JWS nor an assertion of WebAuthn';
+  return data ? verifyAssertion(sha256(text), data, keys) : 'sig is neither a detached JWS nor an assertion of WebAuthn';
 }

@@ -29,27 +29,27 @@ const LEAST_BYTES = RP_ID_HASH_BYTES + 1 + 4;
 const USER_PRESENT = 0x01;
 const USER_VERIFIED = 0x04;
 
-/** @returns the key, or the reason why the assertion does not count. */
-export function verifyAssertion(text: string, { id, response }: Assertion, keys: readonly FamilyKey[]): FamilyKey | string {
+/** @param challenge SHA-256 of the canonical command. @returns the key, or the reason why the assertion does not count. */
+export function verifyAssertion(challenge: Buffer, { id, response }: Assertion, keys: readonly FamilyKey[]): FamilyKey | string {
   const key = keys.find(({ webauthn }) => webauthn?.credential_id === id);
   if (!key?.webauthn) return unknownKey(id);
   const clientBytes = bytesOf(response.clientDataJSON);
   const authenticator = bytesOf(response.authenticatorData);
   const signature = bytesOf(response.signature);
   if (!clientBytes || !authenticator || !signature) return 'the assertion is not base64url';
-  const fault = clientFault(clientBytes, text, key.webauthn) ?? authenticatorFault(authenticator, key.webauthn);
+  const fault = clientFault(clientBytes, challenge, key.webauthn) ?? authenticatorFault(authenticator, key.webauthn);
   if (fault !== undefined) return fault;
   const signed = Buffer.concat([authenticator, sha256(clientBytes)]);
   const isValid = verify(key.jwk.crv === 'P-256' ? 'sha256' : null, signed, key.publicKey, signature);
   return isValid ? key : 'the signature does not fit the assertion';
 }
 
-function clientFault(bytes: Buffer, text: string, { origin }: Passkey): string | undefined {
+function clientFault(bytes: Buffer, challenge: Buffer, { origin }: Passkey): string | undefined {
   const { data } = clientData.safeParse(parseJson(bytes));
   if (!data) return 'clientDataJSON is not an assertion’s (type webauthn.get)';
   if (data.origin !== origin) return `the assertion was made on ${data.origin.slice(0, 100)}; the key was paired for ${origin}`;
   if (data.crossOrigin) return 'the assertion was made in a frame of another site';
-  const isOurs = data.challenge === sha256(text).toString('base64url');
+  const isOurs = data.challenge === challenge.toString('base64url');
   return isOurs ? undefined : 'the challenge does not fit the command: a field was changed, or another text was signed';
 }
 
@@ -62,6 +62,6 @@ function authenticatorFault(bytes: Buffer, { rp_id: rpId, user_verification: nee
   return undefined;
 }
 
-function sha256(input: string | Buffer): Buffer {
+export function sha256(input: string | Buffer): Buffer {
   return createHash('sha256').update(input).digest();
 }
