@@ -48,6 +48,8 @@ export interface AdmissionFacts {
   readonly stopping: boolean;
   /** Why no id can be recorded durably now, so that no command but a stop may start. Undefined if ids can be recorded. */
   readonly unrecordable: string | undefined;
+  /** For how long of running time every command that ran is known. Undefined if always. */
+  readonly completeForMs: number | undefined;
 }
 
 export interface Admitted {
@@ -125,9 +127,22 @@ function admitKnown(command: Command, config: CommandConfig, arrival: Arrival, f
     if (id === undefined || thing === undefined || expiresAt === undefined) return refuse(names, 'malformed', incomplete(command, config));
     const late = checkTime({ ...command, expires_at: expiresAt }, config, arrival.expiryMs, facts.clock);
     if (late) return { verdict: 'refused', ...names, ...late };
+    if (mayHaveRun({ ...command, expires_at: expiresAt }, config, facts)) return refuse(names, 'not_allowed', MAY_HAVE_RUN);
   }
   const unable = config.does && facts.unable(config.does);
   return unable === undefined ? undefined : refuse(names, 'not_allowed', unable);
+}
+
+const MAY_HAVE_RUN = 'it may have run already: after it was issued, the robot’s record of commands was restored or repaired; send it again';
+
+/** Whether the command could be a repetition of one that the journal lacks. */
+function mayHaveRun(
+  { issued_at: issuedAt, expires_at: expiresAt }: { readonly issued_at?: number | undefined; readonly expires_at: number },
+  { ttl }: CommandConfig,
+  { completeForMs, clock }: AdmissionFacts,
+): boolean {
+  if (completeForMs === undefined) return false;
+  return clock.trusted ? (issuedAt ?? expiresAt - ttl) < clock.wallMs - completeForMs : completeForMs < ttl;
 }
 
 /** Says which fields are missing, and whether the configuration could admit the command without them. */

@@ -147,6 +147,7 @@ export class Commands {
       unable: (name) => this.unable(name),
       flooded,
       stopping: this.#executor.isStopping,
+      completeForMs: results.completeForMs(),
       get unrecordable() {
         return unrecordable?.() ?? results.journalFull();
       },

@@ -121,6 +121,11 @@ export class Results {
     return full;
   }
 
+  /** @returns for how long of running time every command that ran is known; undefined if always. */
+  completeForMs(): number | undefined {
+    return this.#journal.completeForMs();
+  }
+
   /** @returns whether the refusal has a result. */
   #addRefusal(id: string | undefined, result: Result): boolean {
     const place = id === undefined ? 'journal' : this.#placeForRefusal();

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { type ResultBody, resultBody } from '../wire/index.ts';
 import { CommandLog, isRefused } from './commandLog.ts';
 import { JournalBounds, LONGEST_REPEAT_MS, MAX_IDS, repeatableUntil } from './journalBounds.ts';
+import { completeSince } from './journalGap.ts';
 import type { Db } from './schema.ts';
 
 interface JournalEntry {
@@ -45,12 +46,14 @@ export class CommandJournal {
   /** A superset of the ids in the table. Undefined until the table is read, and if it has more than {@link MAX_IDS} ids. */
   #ids: Set<string> | undefined;
   #mayRemember = true;
+  readonly #completeSince: number | undefined;
 
   /** @param ranMs returns the agent's running time over all runs, in milliseconds. */
   constructor(db: Db, ranMs: () => number) {
     this.#db = db;
     this.#ranMs = ranMs;
     this.log = new CommandLog(db, ranMs);
+    this.#completeSince = completeSince(db, ranMs());
     this.#bounds = new JournalBounds(db, ranMs);
     this.#insert = db.prepare(`insert or ignore into commands (id, command, state, started_at, ran_ms, repeatable_until)
       values (?, ?, 'started', ?, ?, ?)`);
@@ -75,6 +78,11 @@ export class CommandJournal {
     const isRefusal = isRefused(result);
     this.#update.run(isRefusal ? 'refused' : 'ended', text, id);
     this.#bounds.ended(text, isRefusal);
+  }
+
+  /** @returns for how long of running time the journal has named every command; undefined if always. */
+  completeForMs(): number | undefined {
+    return this.#completeSince === undefined ? undefined : this.#ranMs() - this.#completeSince;
   }
 
   /** @returns why no further command may run, because its id would not fit; undefined if it fits. @throws SQLite's error */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { codeOf, crashPoint, messageOf, replaceFile } from '../base/index.ts';
 import type { EventBody } from '../wire/index.ts';
 import { type Carried, carry } from './carry.ts';
+import { markIncomplete } from './journalGap.ts';
 import { closedEvent, salvage, unknownTo } from './salvage.ts';
 import { DamagedError, type Db, openDatabase } from './schema.ts';
 
@@ -51,6 +52,7 @@ export function openOutboxFile(
   const first = attempt(file, maxBytes, suspicions > 0);
   const { db, error } = first.db ? first : attempt(file, maxBytes, suspicions > 0);
   if (db && suspicions < REPLACED_FROM) {
+    if (!existed && expected.length > 0) markIncomplete(db);
     const { closed, unknown } = complete(db, expected, successor, carried);
     if (unknown.length === 0) return { db, closed, damage: lostWal };
     const damage = existed ? `${file} does not contain the outboxes ${unknown.join(', ')}, which were open` : `${file} is missing or empty`;
@@ -134,6 +136,7 @@ function mend(
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${mended}${suffix}`, { force: true });
   const fresh = openDatabase(mended, maxBytes);
   try {
+    markIncomplete(fresh);
     return [...salvage(file, fresh, successor), ...complete(fresh, expected, successor, carried).closed];
   } finally {
     fresh.close();

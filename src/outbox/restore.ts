@@ -8,6 +8,7 @@ import { AgentError } from '../errors.ts';
 import { backupsFolder, sweep, TEXTS, UNFINISHED } from './backup.ts';
 import { type Content, readHead, unpackBackup } from './backupFile.ts';
 import { copyForeign, openForeign } from './foreign.ts';
+import { markIncomplete } from './journalGap.ts';
 import { MENDED, OUTBOX_FILE, RESTORING } from './repair.ts';
 import { unlessBroken } from './salvage.ts';
 import { openDatabase } from './schema.ts';
@@ -98,6 +99,7 @@ function copy(unpacked: string, fresh: string, maxBytes: number): Omit<Restored,
   // A full file must still be usable, so that the agent can evict rows from it.
   const db = openDatabase(fresh, Math.max(maxBytes, 2 * statSync(fresh).size), true);
   try {
+    markIncomplete(db);
     const rows = Number(db.prepare('select count(*) from rows').pluck().get());
     db.pragma('wal_checkpoint(TRUNCATE)');
     return { about, rows };

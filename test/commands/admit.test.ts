@@ -68,6 +68,7 @@ function facts(over: Partial<AdmissionFacts> = {}): AdmissionFacts {
     flooded: false,
     stopping: false,
     unrecordable: undefined,
+    completeForMs: undefined,
     ...over,
   };
 }
@@ -150,6 +151,19 @@ const REFUSED: readonly [title: string, reason: string | undefined, arrival: Arr
   ['too many commands at once', 'rate_limited', arrival(good), { flooded: true }],
   ['an agent that is stopping', 'not_allowed', arrival(good), { stopping: true }],
   ['ids that cannot be recorded', 'not_allowed', arrival(good), { unrecordable: 'the disk failed' }],
+  ['a command from before the journal was restored', 'not_allowed', arrival({ ...good, issued_at: NOW - 9_000 }), { completeForMs: 8_999 }],
+  [
+    'a command without issued_at that may be from before the journal was restored',
+    'not_allowed',
+    arrival({ ...good, issued_at: undefined, expires_at: NOW + 9_000 }),
+    { completeForMs: 50_000 },
+  ],
+  [
+    'any command for its ttl after the journal was restored, without a clock',
+    'not_allowed',
+    arrival(good, { expiryMs: 5_000 }),
+    { ...untrusted, completeForMs: 50_000 },
+  ],
   ['too many commands in a minute', 'rate_limited', arrival(good), { recent: () => 30 }],
 ];
 

@@ -59,6 +59,7 @@ describe('a command that a family key must sign', () => {
       unable: () => undefined,
       flooded: false,
       unrecordable: undefined,
+      completeForMs: undefined,
       stopping: false,
       ...over,
     };

@@ -100,6 +100,16 @@ describe('a backup', () => {
     return elsewhere;
   }
 
+  it('restores a journal that knows from when on it is complete, because commands may have run after the backup', async () => {
+    const name = await make();
+    assert.equal(new CommandJournal(bench.db, () => 5).completeForMs(), undefined);
+    await restore(join(backupsFolder(bench.folder), name), elsewhere);
+    const { db } = openOutboxFile(elsewhere, MAX_BYTES, [], 'after');
+    assert.equal(new CommandJournal(db, () => 1_000).completeForMs(), 0);
+    assert.equal(new CommandJournal(db, () => 4_000).completeForMs(), 3_000, 'also after the next start');
+    db.close();
+  });
+
   it('changes nothing if it is not a backup, is truncated, or has a newer version', async () => {
     fill(10);
     const name = await make();
