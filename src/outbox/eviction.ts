@@ -1,5 +1,6 @@
 // Evicts undelivered rows. The transaction that deletes them also writes the event that declares the loss to the cloud.
 import { count, type EventBody, type EvictionReason, type Ranges, rangesOf } from '../wire/index.ts';
+import { inParts } from './declarations.ts';
 import { stamped, type WaitingRow } from './intake.ts';
 import type { Parts } from './parts.ts';
 import { classNumber, ROW_CLASSES, type RowClass } from './rows.ts';
@@ -8,7 +9,7 @@ import type { OutboxRecord } from './store.ts';
 /** Rows per eviction. */
 const BATCH = 1_000;
 
-/** Rows of a class beyond this number are evicted before older telemetry, so that a flood of them does not displace the readings. */
+/** Rows of a class beyond this number are evicted before all others, so that a flood of them does not displace the readings. */
 const MOST_ROWS: Readonly<Partial<Record<RowClass, number>>> = { result: 2_000, event: 10_000 };
 
 /**
@@ -18,15 +19,13 @@ const MOST_ROWS: Readonly<Partial<Record<RowClass, number>>> = { result: 2_000, 
 const RANGES = 150;
 const NAMED_ALERTS = 50;
 
-/** Evicts and declares rows, durably, each declaration atomically with its rows. @throws SQLite's error */
+/** Evicts and declares rows, durably and in one transaction. @throws SQLite's error */
 export function evict(parts: Parts, record: OutboxRecord, ranges: Ranges, reason: EvictionReason): void {
   const { ledger, counters, commits, space } = parts;
-  for (const some of inParts(ranges)) {
-    const event = declaration(parts, record, some, reason);
-    space.withPages('bookkeeping', () => ledger.evict(record, some, event));
-    counters.evictedBy[reason] += count(some);
-    commits.added([event]);
-  }
+  const events = declarations(parts, record, ranges, reason);
+  space.withPages('bookkeeping', () => ledger.evict(record, ranges, events));
+  counters.evictedBy[reason] += count(ranges);
+  commits.added(events);
 }
 
 /** Builds the declarations of rows that the file still holds. @throws SQLite's error */
@@ -36,11 +35,7 @@ export function declarations(
   ranges: Ranges,
   reason: EvictionReason,
 ): WaitingRow[] {
-  return inParts(ranges).map((some) => declaration(parts, record, some, reason));
-}
-
-function inParts(ranges: Ranges): Ranges[] {
-  return Array.from({ length: Math.ceil(ranges.length / RANGES) }, (_, i) => ranges.slice(i * RANGES, (i + 1) * RANGES));
+  return inParts(ranges, RANGES).map((some) => declaration(parts, record, some, reason));
 }
 
 function declaration(
@@ -67,13 +62,14 @@ export function makeSpace(parts: Parts, rowClass: RowClass): boolean {
   const record = next && parts.ledger.outboxes.byOrdinal(next.outbox);
   if (!record) return rowClass === 'alert' && parts.store.dropOldestCommands(BATCH) > 0;
   evict(parts, record, next.ranges, 'space');
+  parts.declarations.merge(parts, { ranges: RANGES, alerts: NAMED_ALERTS });
   return true;
 }
 
-/** @returns the rows to evict next, all from one outbox; undefined if no row of this class or a less urgent one is left. */
+/** @returns the rows to evict next, all from one outbox; undefined if neither a flood nor a row of this class or a less urgent one is left. */
 function nextEviction({ store, ledger }: Parts, rowClass: RowClass): { readonly outbox: number; readonly ranges: Ranges } | undefined {
   const held = store.tally();
-  const flooding = ROW_CLASSES.slice(classNumber(rowClass)).filter((name) => held[name] > (MOST_ROWS[name] ?? Number.POSITIVE_INFINITY));
+  const flooding = ROW_CLASSES.filter((name) => held[name] > (MOST_ROWS[name] ?? Number.POSITIVE_INFINITY));
   const acknowledged = flooding.length > 0 ? undefined : ledger.publications.oldest(classNumber('telemetry'));
   const sent = acknowledged ? ledger.rowsOf(acknowledged) : [];
   if (acknowledged && sent.length > 0) return { outbox: acknowledged.outbox, ranges: sent };

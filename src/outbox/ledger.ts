@@ -52,13 +52,19 @@ export class Ledger {
     return this.#dirty.size > 0 || this.#removed.length > 0;
   }
 
-  /** In one transaction, numbers and inserts `rows`, saves acknowledgements and runs `also`. @throws SQLite's error if it rolls back. */
-  commit(rows: readonly WaitingRow[], also: () => void = () => {}): void {
+  /**
+   * In one transaction, saves acknowledgements, and numbers and inserts `rows`.
+   * @param before runs in it before the inserts, so that they may use the pages that it frees. @param after runs in it after the inserts.
+   * @throws SQLite's error if it rolls back.
+   */
+  commit(rows: readonly WaitingRow[], before: () => void = () => {}, after: () => void = () => {}): void {
     const { open } = this.outboxes;
-    const before = open.accepted;
+    const accepted = open.accepted;
     crashPoint('commit_begun');
     this.#store.transaction(() => {
-      let seq = before;
+      this.#save({ removed: this.#removed, added: [...this.#dirty] });
+      before();
+      let seq = accepted;
       const added = new Map<number, number>();
       for (const waiting of rows) {
         waiting.within?.();
@@ -68,17 +74,16 @@ export class Ledger {
       }
       for (const [number, rowsAdded] of added) this.#store.addToTally(number, rowsAdded);
       if (rows.length > 0) this.#store.setAccepted(open.ordinal, seq);
-      this.#save({ removed: this.#removed, added: [...this.#dirty] });
-      also();
+      after();
       crashPoint('commit_in_transaction');
     });
     crashPoint('commit_done');
-    open.accepted = before + rows.length;
+    open.accepted = accepted + rows.length;
     this.#dirty.clear();
     this.#removed = [];
     rows.forEach((row, i) => {
-      this.claims.committed(row, before + 1 + i);
-      if (!row.trusted) this.untrusted.add(before + 1 + i, row.at, row.mono);
+      this.claims.committed(row, accepted + 1 + i);
+      if (!row.trusted) this.untrusted.add(accepted + 1 + i, row.at, row.mono);
     });
   }
 
@@ -105,11 +110,11 @@ export class Ledger {
     this.claims.freed(claim.class);
   }
 
-  /** Deletes undelivered rows and inserts their `declaration`, if any, in one transaction. */
-  evict(record: OutboxRecord, ranges: Ranges, declaration?: WaitingRow): void {
+  /** Deletes undelivered rows and inserts their declarations, in one transaction. */
+  evict(record: OutboxRecord, ranges: Ranges, declarations: readonly WaitingRow[] = []): void {
     const gone = union(record.gone, ranges);
     const cut = this.publications.cut(record.ordinal, ranges);
-    this.commit(declaration ? [declaration] : [], () => {
+    this.commit(declarations, () => {
       this.#store.evict(record.ordinal, ranges, gone);
       this.#save(cut);
       crashPoint('evict_in_transaction');

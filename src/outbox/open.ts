@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock/index.ts';
 import type { Lifetime } from '../state/index.ts';
 import type { Carried } from './carry.ts';
+import { Declarations } from './declarations.ts';
 import type { WaitingRow } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { Counters, type OutboxMetrics } from './metrics.ts';
@@ -66,6 +67,7 @@ export function openOutbox(options: OutboxOptions): OpenedOutbox {
       counters,
       space,
       commits: new Commits(ledger),
+      declarations: new Declarations(),
       groupMs,
       isVolatile,
       onTrouble,

@@ -1,6 +1,7 @@
 // The components of an open outbox. open.ts creates them, and outbox.ts, writer.ts and eviction.ts share them.
 import type { Clock } from '../clock/index.ts';
 import type { Lifetime } from '../state/index.ts';
+import type { Declarations } from './declarations.ts';
 import type { WaitingRow } from './intake.ts';
 import type { Ledger } from './ledger.ts';
 import type { Counters } from './metrics.ts';
@@ -15,6 +16,7 @@ export interface Parts {
   readonly counters: Counters;
   readonly space: Space;
   readonly commits: Commits;
+  readonly declarations: Declarations;
   /** How long telemetry may wait so that rows are committed in groups, in milliseconds. */
   readonly groupMs: number;
   /** Whether the file is in memory only. */

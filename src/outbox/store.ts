@@ -156,6 +156,9 @@ export class Store {
   /** Deletes evicted rows. @param gone the numbers of all rows of the outbox that are gone so far, including these. */
   evict(outbox: number, ranges: Ranges, gone: Ranges): void {
     this.#deleteRows(outbox, ranges);
+    // SQLite writes a new text before it frees the old one. A full file has no space for two
+    // texts of many single rows.
+    this.#run(`update outboxes set gone = '[]' where ordinal = ?`, outbox);
     this.#run('update outboxes set gone = ? where ordinal = ?', JSON.stringify(gone), outbox);
   }
 
@@ -186,12 +189,22 @@ export class Store {
     );
   }
 
-  /** Returns a class's oldest rows that may be evicted. Declarations of evicted rows are omitted, because they must reach the cloud. */
+  /** Returns a class's oldest rows that may be evicted. Declarations are omitted, because they must reach the cloud. */
   oldest(rowClass: number, limit: number): { outbox: number; seq: number }[] {
+    const isOther = `body not like '"kind":"evicted"%' and body not like '"kind":"outbox_closed"%'`;
+    return this.#all(`select outbox, seq from rows where class = ? and ${isOther} order by outbox, seq limit ?`, rowClass, limit);
+  }
+
+  /** Number of declarations of evicted rows. */
+  countEvictedDeclarations(): number {
+    return this.#column<number>(`select count(*) from rows where class = ${EVENT} and body like '"kind":"evicted"%'`)[0] ?? 0;
+  }
+
+  /** Returns the declarations of evicted rows, oldest first, each with its own name. Skips invalid JSON. */
+  evictedDeclarations(): { outbox: number; seq: number; body: string }[] {
     return this.#all(
-      `select outbox, seq from rows where class = ? and body not like '"kind":"evicted"%' order by outbox, seq limit ?`,
-      rowClass,
-      limit,
+      `select outbox, seq, '{' || body || '}' as body from rows
+       where class = ${EVENT} and body like '"kind":"evicted"%' and json_valid('{' || body || '}') order by outbox, seq`,
     );
   }
 

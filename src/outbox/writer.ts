@@ -126,7 +126,7 @@ export class Writer {
   #commit(rows: readonly WaitingRow[], use: PageUse): void {
     const { ledger, counters, clock, commits, space } = this.#parts;
     if (rows.length === 0 && !ledger.isDirty) return;
-    ledger.commit(rows, () => {
+    ledger.commit(rows, undefined, () => {
       if (rows.length > 0) space.requireWithin(use);
     });
     this.#intake.removeCommitted(rows);
