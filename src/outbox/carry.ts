@@ -90,19 +90,29 @@ function opened(file: string, readonly: boolean): Db {
 }
 
 function carryAll(from: Db, to: Db, { ends, maxBytes }: Pick<Carried, 'ends' | 'maxBytes'>, successor: string): EventBody[] {
-  const pairs = (unlessBroken(() => readOutboxes(from)) ?? []).map((source) => ({ source, ...pairFor(from, to, source) }));
+  const pairs = (unlessBroken(() => readOutboxes(from)) ?? []).map((source) => pairFor(from, to, source));
   let left = maxBytes;
   for (const [rowClass] of ROW_CLASSES.entries()) {
     for (const { source, target } of pairs) left = carryRows(from, to, rowClass, source, target, left);
   }
+  carryPublications(from, to, pairs, ends);
   carryDelivered(from, to, new Map(pairs.map(({ source, target }) => [source.ordinal, target.ordinal])));
   carryCommands(from, to, ends);
   if (!ends) return [];
   return pairs.filter(({ isLonger }) => isLonger).flatMap(({ target }) => declareMissing(to, target, successor));
 }
 
+/** The records of one outbox in both files. */
+interface Pair {
+  readonly source: OutboxRecord;
+  readonly target: OutboxRecord;
+  readonly isNew: boolean;
+  /** Whether the source has rows that the target has never held. */
+  readonly isLonger: boolean;
+}
+
 /** Finds or adds the record of an outbox, and takes over what receipts have covered. */
-function pairFor(from: Db, to: Db, source: OutboxRecord): { readonly target: OutboxRecord; readonly isLonger: boolean } {
+function pairFor(from: Db, to: Db, source: OutboxRecord): Pair {
   const store = new Store(to);
   const known = readOutboxes(to).find(({ id }) => id === source.id);
   if (known) {
@@ -110,7 +120,7 @@ function pairFor(from: Db, to: Db, source: OutboxRecord): { readonly target: Out
     store.deliver(known.ordinal, subtract(covered, known.covered), covered, undefined);
     const accepted = Math.max(known.accepted, source.accepted);
     store.setAccepted(known.ordinal, accepted);
-    return { target: { ...known, accepted, covered }, isLonger: accepted > known.accepted };
+    return { source, target: { ...known, accepted, covered }, isNew: false, isLonger: accepted > known.accepted };
   }
   const { id, accepted, covered, gone } = source;
   const about = from.prepare('select boot, opened_at from outboxes where id = ?').get(id) as { boot: number; opened_at: number };
@@ -121,7 +131,7 @@ function pairFor(from: Db, to: Db, source: OutboxRecord): { readonly target: Out
     )
     .pluck()
     .get(id, about.boot, about.opened_at, accepted, JSON.stringify(covered), JSON.stringify(gone)) as number;
-  return { target: { ordinal, id, accepted, covered, gone }, isLonger: accepted > 0 };
+  return { source, target: { ordinal, id, accepted, covered, gone }, isNew: true, isLonger: accepted > 0 };
 }
 
 /** @returns how many of `left` bytes remain. */
@@ -145,6 +155,16 @@ function carryRows(from: Db, to: Db, rowClass: number, source: OutboxRecord, tar
   }
   new Store(to).addToTally(rowClass, added);
   return left;
+}
+
+/** Those of the later file replace those of the earlier, because the broker may have acknowledged more since. */
+function carryPublications(from: Db, to: Db, pairs: readonly Pair[], isLater: boolean): void {
+  const read = from.prepare('select class, first, last, ran_ms, tries from publications where outbox = ?').raw();
+  const insert = to.prepare('insert into publications (outbox, class, first, last, ran_ms, tries) values (?, ?, ?, ?, ?, ?)');
+  for (const { source, target } of pairs.filter(({ isNew }) => isNew || isLater)) {
+    to.prepare('delete from publications where outbox = ?').run(target.ordinal);
+    for (const row of unlessBroken(() => read.all(source.ordinal) as unknown[][]) ?? []) insert.run(target.ordinal, ...row);
+  }
 }
 
 function carryDelivered(from: Db, to: Db, ordinals: ReadonlyMap<number, number>): void {

@@ -45,11 +45,12 @@ export class Receiving {
       const alerts = store.alerts(record.ordinal, subtract(coveredBy(receipt), record.covered)).map(({ seq }) => seq);
       const doubtful = unacknowledged(alerts, publications);
       const isOpen = record === ledger.outboxes.open;
-      const effect = receiptEffect({ ...record, isOpen, doubtful }, receipt, lifetime, publications, store.declaredRows(record.id));
+      const own = { ...receipt, mark: lifetime.ownMark(receipt.mark) };
+      const effect = receiptEffect({ ...record, isOpen, doubtful }, own, lifetime, publications, store.declaredRows(record.id));
       if (!effect) return 'beyond_accepted';
       if (isOpen && (doubtful.at(-1)?.[1] ?? 0) > this.#sentTo) return 'never_sent';
       crashPoint('receipt_read');
-      const declared = this.#apply(record, receipt, effect);
+      const declared = this.#apply(record, own, effect);
       if (declared.length > 0) commits.added(declared);
       else if (effect.resend.length > 0) commits.wake();
       if (doubtful.length === 0) return 'applied';

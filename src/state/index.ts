@@ -1,5 +1,5 @@
 export { belongings, lockAllState } from './belongings.ts';
-export { LIFETIME_FILE, Lifetime, lastKnownWallMs, type Run, restoreLifetime, type Stopped } from './lifetime.ts';
+export { LIFETIME_FILE, Lifetime, lastKnownWallMs, type Run, restoreLifetime, SAVED_EVERY_MS, type Stopped } from './lifetime.ts';
 export { lockHolder, lockStateDir, type StateLock } from './lock.ts';
 export { requireOwnFolder } from './ownFolder.ts';
 export { findStandIn } from './standIn.ts';

@@ -39,6 +39,8 @@ const schema = z.object({
   /** Channels that are unusable because no publisher is heard (src/sensing/faults.ts). */
   unheard_channels: z.array(z.string()).default([]),
   run: run.nullable().default(null),
+  /** In a stand-in, the milliseconds of the latest mark. Later marks of the same boot number must exceed it. */
+  mark_ms: z.int().min(0).default(0),
 });
 
 /** A lifetime of another robot, or of someone else: no number of it may grow beyond what a number can hold, nor a time beyond the year 2200. */
@@ -51,6 +53,9 @@ const foreign = schema.extend({
 });
 
 type Kept = z.infer<typeof schema>;
+
+/** The agent saves the lifetime at least this often. */
+export const SAVED_EVERY_MS = 60_000;
 
 /** The name of the file in the state directory. */
 export const LIFETIME_FILE = 'lifetime.json';
@@ -65,6 +70,7 @@ const FIRST: Kept = {
   percent_topics: [],
   unheard_channels: [],
   run: null,
+  mark_ms: 0,
 };
 
 /** Returns the latest wall time that this robot has seen; 0 before the first. Unlike {@link Lifetime.begin}, does not count a start. */
@@ -73,6 +79,10 @@ export function lastKnownWallMs(stateDir: string): number {
 }
 
 export class Lifetime {
+  /**
+   * The number of this start. A start that cannot be saved in the state directory uses the last saved number again, because the next start that
+   * can be saved must have a higher one.
+   */
   readonly boot: number;
   /** Running time of all earlier runs, in milliseconds. */
   readonly ranBeforeMs: number;
@@ -83,6 +93,8 @@ export class Lifetime {
   readonly percentTopics: Set<string>;
   /** Channels that are unusable because no publisher is heard. The next {@link save} records a change. */
   readonly unheardChannels: Set<string>;
+  /** The milliseconds of a mark at this start: 0, or in a stand-in so many that all earlier marks of the same boot number are exceeded. */
+  readonly #markFromMs: number;
   readonly #file: string;
   readonly #run: Omit<Run, 'stopped'> | null;
   #stopped: Stopped | null = null;
@@ -91,11 +103,12 @@ export class Lifetime {
   #outbox: string | null;
   #owed: readonly string[];
 
-  private constructor(file: string, last: Kept, run: Omit<Run, 'stopped'> | null) {
+  private constructor(file: string, last: Kept, run: Omit<Run, 'stopped'> | null, isStandIn: boolean) {
     this.#file = file;
     this.#run = run;
     this.lastRun = last.run;
-    this.boot = last.boot + 1;
+    this.boot = isStandIn ? last.boot : last.boot + 1;
+    this.#markFromMs = isStandIn ? Math.max(Date.now(), last.wall_ms, last.mark_ms + 2 * SAVED_EVERY_MS) : 0;
     this.ranBeforeMs = last.ran_ms;
     this.lastWallMs = last.wall_ms;
     this.#knownMs = last.wall_ms;
@@ -117,7 +130,8 @@ export class Lifetime {
    */
   static begin(stateDir: string, run: Omit<Run, 'stopped'> | null = null, other?: OtherFolder): Lifetime {
     const file = join(stateDir, LIFETIME_FILE);
-    const lifetime = new Lifetime(file, other ? merged(readLast(file), readOther(other), other.ends) : readLast(file), run);
+    const last = other ? merged(readLast(file), readOther(other), other.ends) : readLast(file);
+    const lifetime = new Lifetime(file, last, run, other?.ends === false);
     lifetime.save(0);
     return lifetime;
   }
@@ -129,6 +143,16 @@ export class Lifetime {
   /** The ids that the outbox file must contain: the one opened last, and those that the cloud did not fully know at that time. */
   get outboxes(): readonly string[] {
     return [...new Set([...this.#owed, ...(this.#outbox === null ? [] : [this.#outbox])])];
+  }
+
+  /** Returns the mark of a moment of this run. @param monoMs monotonic time */
+  mark(monoMs: number): [boot: number, ms: number] {
+    return [this.boot, this.#markFromMs + monoMs];
+  }
+
+  /** Returns a mark in this run's monotonic time if this run made it. Otherwise its boot number is not that of this run. */
+  ownMark([boot, ms]: readonly [boot: number, ms: number]): [boot: number, ms: number] {
+    return boot === this.boot && ms < this.#markFromMs ? [boot - 1, ms] : [boot, boot === this.boot ? ms - this.#markFromMs : ms];
   }
 
   /** Durably records a newly opened outbox. @param owed ids of outboxes that the cloud does not fully know. */
@@ -171,6 +195,7 @@ export class Lifetime {
       percent_topics: [...this.percentTopics],
       unheard_channels: [...this.unheardChannels],
       run: this.#run && { ...this.#run, stopped: this.#stopped },
+      mark_ms: this.#markFromMs + ranMs,
     } satisfies Kept);
     replaceFile(this.#file, `${text}\n`);
   }
@@ -194,17 +219,15 @@ export function restoreLifetime(stateDir: string, text: string, nowMs: number): 
   return () => write({});
 }
 
-/**
- * A disk that cannot be written may be unreadable too, or not mounted. How many runs there were is then unknown, and no two may share a number.
- */
-function readOther({ folder, ends }: OtherFolder): Kept {
+/** A disk that cannot be written may be unreadable too, or not mounted. How many runs there were is then unknown. */
+function readOther({ folder }: OtherFolder): Kept {
   const file = join(folder, LIFETIME_FILE);
   try {
     if (existsSync(file)) return readLast(file);
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
   }
-  return { ...FIRST, boot: ends ? 0 : Date.now() };
+  return FIRST;
 }
 
 /** Has no side effects. @param ends whether `own` takes over the outboxes of `other`, so that its outbox file must contain them. */
@@ -218,6 +241,7 @@ export function merged(own: Kept, other: Kept, ends: boolean): Kept {
     receipts_seen: own.receipts_seen || other.receipts_seen,
     outbox: own.outbox,
     owed: [...new Set([...own.owed, ...taken])],
+    mark_ms: Math.max(own.mark_ms, other.mark_ms),
   };
 }
 

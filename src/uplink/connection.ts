@@ -70,7 +70,7 @@ export class Connection {
   #onTested: (step: TestStep, error: Error | undefined) => void = () => {};
 
   constructor(parts: ConnectionParts) {
-    const { session, topics, answers, budget, backoff, problems, clock, lifetime, quota } = parts;
+    const { session, topics, answers, budget, backoff, problems, clock, quota } = parts;
     this.#parts = parts;
     this.#session = session;
     this.#gate = new Gate({ session, denials: answers.denials, clock, onTurn: () => this.pump.wake() });
@@ -90,7 +90,6 @@ export class Connection {
       ...parts,
       gate: this.#gate,
       onAnswer: (topic, error) => this.#answered(topic, error),
-      boot: lifetime.boot,
       isMetered: session.path?.interface?.isMetered ?? false,
       intervalMs: () => budget.intervalMs(),
       quota: new Quota(quota, clock.mono()),

@@ -71,7 +71,8 @@ export function applyReceipt(payload: Buffer, { thing, outbox, problems, log, li
     problems.set('receipt_doubtful', doubtText(outbox.doubted));
     if (outcome === 'applied' || outcome === 'unacknowledged') {
       problems.clear('receipt_invalid');
-      const { mark, sent_at: cloudMs } = parsed.data;
+      const { sent_at: cloudMs } = parsed.data;
+      const mark = lifetime.ownMark(parsed.data.mark);
       // A mark of an earlier run says nothing about this run's monotonic time.
       if (cloudMs !== undefined && mark[0] === lifetime.boot) onCloudTime?.(cloudMs, mark[1]);
     } else problems.raise('receipt_invalid', `${outcome}: outbox ${parsed.data.outbox}, accepted ${parsed.data.accepted}`);

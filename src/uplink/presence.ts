@@ -133,6 +133,6 @@ export class PresencePublisher {
   }
 
   #mark(): Mark {
-    return [this.#options.lifetime.boot, this.#options.clock.mono()];
+    return this.#options.lifetime.mark(this.#options.clock.mono());
   }
 }

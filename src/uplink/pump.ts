@@ -12,11 +12,11 @@ import { backlogMessage, type EnvelopeFacts, liveMessage, singleMessage } from '
 import type { UplinkOptions } from './options.ts';
 import { refusalOf } from './reasons.ts';
 
-export interface PumpOptions extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'ackTimeoutMs' | 'window' | 'backoff' | 'onAck'> {
+export interface PumpOptions
+  extends Pick<UplinkOptions, 'thing' | 'outbox' | 'clock' | 'lifetime' | 'ackTimeoutMs' | 'window' | 'backoff' | 'onAck'> {
   /** The connection, and the turns of its requests. */
   readonly gate: Gate;
   readonly topics: Topics;
-  readonly boot: number;
   /** Returns the interval of live telemetry in milliseconds. Called before each wait, because it may change. */
   readonly intervalMs: () => number;
   readonly quota: Quota;
@@ -283,8 +283,8 @@ export class Pump {
   }
 
   #facts(): EnvelopeFacts {
-    const { thing, boot, clock } = this.#options;
-    return { thing, mark: [boot, clock.mono()], sentAt: clock.wall() };
+    const { thing, lifetime, clock } = this.#options;
+    return { thing, mark: lifetime.mark(clock.mono()), sentAt: clock.wall() };
   }
 }
 

@@ -12,7 +12,7 @@ import {
   suspect,
   type WaitingRow,
 } from '../../outbox/index.ts';
-import type { Storage } from '../../state/index.ts';
+import { SAVED_EVERY_MS, type Storage } from '../../state/index.ts';
 import { Problems, type StandingProblem } from '../../status/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 import { rowsBytes } from '../uploads/uploads.ts';
@@ -116,8 +116,6 @@ export class DamageWatch {
   }
 }
 
-const MAINTAIN_EVERY_MS = 60_000;
-
 export type MaintenanceParts = Pick<
   Parts,
   'config' | 'outbox' | 'journal' | 'lifetime' | 'clock' | 'uplink' | 'problems' | 'logFile' | 'damage' | 'log'
@@ -126,7 +124,7 @@ export type MaintenanceParts = Pick<
 /** Every minute, deletes old rows, command ids and log files, and saves what the next run needs. */
 export function startMaintenance(parts: MaintenanceParts): Ticker {
   const { config, outbox, journal, lifetime, clock, uplink, problems, logFile, damage, log } = parts;
-  return every(MAINTAIN_EVERY_MS, () => {
+  return every(SAVED_EVERY_MS, () => {
     try {
       outbox.maintain(config.outbox.max_age);
       journal.forgetOld();
