@@ -25,8 +25,9 @@ import { Incidents } from './agent/media/incidents.ts';
 import { DamageWatch, openQueue, startMaintenance } from './agent/outbox/queue.ts';
 import { Reflex } from './agent/reflex/reflex.ts';
 import { startChannels } from './agent/sensing/channels.ts';
+import { rescue } from './agent/storage/rescue.ts';
 import type { ReturnPace } from './agent/storage/returnPace.ts';
-import { watchStorage } from './agent/storage/watch.ts';
+import { type Lost, watchStorage } from './agent/storage/watch.ts';
 import { createUplink, saveUplink } from './agent/uplink/link.ts';
 import { startScheduled } from './agent/uploads/scheduled.ts';
 import { startUploads } from './agent/uploads/uploads.ts';
@@ -37,7 +38,7 @@ import type { LogFile, Logger } from './logs/index.ts';
 import { isCorruption, retryWithoutBallast, type WaitingRow } from './outbox/index.ts';
 import { SharedMemoryRepair, startRosNode } from './ros/index.ts';
 import type { HealthProbe } from './service/index.ts';
-import { Lifetime, openStorage, type Stopped } from './state/index.ts';
+import { Lifetime, openStorage, STAND_IN_BYTES, type Stopped } from './state/index.ts';
 import type { Reloaded, Status } from './status/index.ts';
 import { VERSION } from './version.ts';
 
@@ -47,14 +48,18 @@ export interface Inherited {
   readonly unwritten: readonly WaitingRow[];
   /** Why the state directory cannot be written, so that the agent must use its stand-in. */
   readonly failure: string | undefined;
+  /** Describes files of the state that were deleted or replaced under the previous agent. */
+  readonly lost?: string | undefined;
   /** Whether there was a previous agent. It may have been unable to record that it stopped. */
   readonly isRestart: boolean;
   readonly pace: ReturnPace;
 }
 
-/** Why the next agent in this process must use the stand-in of the state directory; undefined if it must try the state directory. */
 export interface Restart {
+  /** Why the next agent must use the stand-in of the state directory; undefined if it must try the state directory. */
   readonly failure: string | undefined;
+  /** Describes files of the state that were deleted or replaced. */
+  readonly lost?: string;
 }
 
 /** The part of a stop's time that is left for the last presence and for the steps after it. */
@@ -68,6 +73,7 @@ export class Agent {
   readonly #startRos: typeof startRosNode;
   readonly #shutdown: ShutdownStack;
   readonly #restart: (restart: Restart) => void;
+  #lost: Lost | undefined;
   readonly #running = new Running();
   readonly #stopping = new AbortController();
   #stopped: Stopped = 'asked';
@@ -182,15 +188,19 @@ export class Agent {
     const crashed = openLogFile({ config, storage, clock, log, logFile });
     shutdown.add('log file', () => logFile.close());
     const early = { loaded, config, storage, credentials, clock, lifetime, log, logFile, shutdown, metrics: new Metrics(), damage };
-    const queue = openQueue({ ...early, adopted: this.#inherited.unwritten });
+    const queue = openQueue({ ...early, adopted: this.#inherited.unwritten, lost: this.#inherited.lost });
     const { db, outbox, problems } = queue;
     const base = { ...early, ...queue };
     running.add({ outbox });
     shutdown.add('database', () => {
+      if (this.#lost) rescue(db, storage, this.#lost.names, STAND_IN_BYTES, log);
       db.close();
     });
     reportEnding(ending, base);
-    shutdown.add('outbox', () => outbox.close());
+    shutdown.add('outbox', () => {
+      outbox.close();
+      lifetime.setAccepted(outbox.id, outbox.accepted);
+    });
     signal.throwIfAborted();
 
     const sharedMemory = config.ros.repair_shared_memory ? new SharedMemoryRepair(join(stateDir, 'ros-ports.json')) : undefined;
@@ -279,7 +289,11 @@ export class Agent {
     shutdown.add('status socket', await startSocket({ storage, status, identity, log }, reload));
     shutdown.add('inspection', damage.inspect());
     const onMove = (failure: string | undefined) => this.#restart({ failure });
-    const storageWatch = watchStorage({ ...base, pace: this.#inherited.pace, onMove });
+    const onLost = (lost: Lost) => {
+      this.#lost = lost;
+      this.#restart({ failure: storage.failure, lost: lost.text });
+    };
+    const storageWatch = watchStorage({ ...base, pace: this.#inherited.pace, onMove, onLost });
     shutdown.add('storage', () => storageWatch.stop());
     shutdown.add('sensing', () => channels.stop());
     log.info({ event: 'started', version: VERSION, outbox: outbox.id, boot: lifetime.boot }, 'the agent has started');

@@ -150,7 +150,7 @@ async function runUntil(
       manager.notify('READY=1', `STATUS=${agent.probe?.describe()}`);
     } catch (error) {
       if (signal.aborted) return;
-      const failure = inherited.failure === undefined ? storageFailure(error) : undefined;
+      const failure = inherited.failure === undefined ? (storageFailure(error) ?? lostDirectory(error, inherited)) : undefined;
       if (failure !== undefined) {
         log.error(
           { event: 'storage_failed', reason: failure },
@@ -169,6 +169,11 @@ async function runUntil(
     if (ending === 'stopped') return agent.stop(STOP_DEADLINE_MS);
     // Ignore errors: they come from the damaged file or the failed disk, which is already in the log.
     await agent.stop(REPAIR_DEADLINE_MS, 'mending').catch(() => {});
-    inherited = { ...inherited, unwritten: agent.unwritten, failure: ending.failure, isRestart: true };
+    inherited = { ...inherited, unwritten: agent.unwritten, failure: ending.failure, lost: ending.lost, isRestart: true };
   }
+}
+
+/** A state directory that worked before in this process has a right name. */
+function lostDirectory(error: unknown, { isRestart }: Inherited): string | undefined {
+  return isRestart && error instanceof AgentError && error.code === 'STATE_DIR_UNWRITABLE' ? error.message : undefined;
 }

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { count, type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
 import { ROW_CLASSES } from './rows.ts';
 import { closedEvent, readable, unlessBroken } from './salvage.ts';
-import type { Db } from './schema.ts';
+import { type Db, openDatabase } from './schema.ts';
 import { sizeOf } from './space.ts';
 import { type OutboxRecord, readOutboxes, Store } from './store.ts';
 
@@ -45,9 +45,14 @@ export function carry(to: Db, { file, ends, maxBytes }: Carried, successor: stri
   }
 }
 
-/** The same from a file that is open, and ends. It may have been deleted. */
-export function carryOpen(from: Db, to: Db, maxBytes: number): void {
-  to.transaction(() => carryAll(from, to, { ends: false, maxBytes }, '')).immediate();
+/** Copies an open outbox, whose file may have been deleted, to a file that {@link carry} can read. @throws SQLite's error */
+export function rescueOutbox(from: Db, file: string, maxBytes: number): void {
+  const to = openDatabase(file, maxBytes);
+  try {
+    to.transaction(() => carryAll(from, to, { ends: false, maxBytes: maxBytes / 2 }, '')).immediate();
+  } finally {
+    to.close();
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 export type { AlertRow, RowName } from './alertRows.ts';
 export { backupsFolder, backupsIn, makeBackup } from './backup.ts';
 export type { Content } from './backupFile.ts';
-export { type Carried, carryOpen } from './carry.ts';
+export { type Carried, rescueOutbox } from './carry.ts';
 export type { Claim, ClaimLimits } from './claims.ts';
 export { type LoggedCommand, type Outcome, readCommandLog } from './commandLog.ts';
 export { inspectOutboxFile } from './inspect.ts';

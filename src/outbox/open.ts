@@ -51,8 +51,9 @@ interface OpenedOutbox {
 export function openOutbox(options: OutboxOptions): OpenedOutbox {
   const { stateDir, maxBytes, clock, lifetime, groupMs, onTrouble = () => {}, metrics, adopted = [] } = options;
   const { carried, isVolatile = false, id = randomBytes(12).toString('base64url') } = options;
+  const known = { carried, acceptedBy: (id: string) => lifetime.acceptedBy(id) };
   const onDisk = <T>(work: () => T): T => retryWithoutBallast(stateDir, work);
-  const { db, closed, damage } = onDisk(() => openOutboxFile(stateDir, maxBytes, lifetime.outboxes, id, carried));
+  const { db, closed, damage } = onDisk(() => openOutboxFile(stateDir, maxBytes, lifetime.outboxes, id, known));
   try {
     const store = new Store(db, (ms) => metrics?.commit(ms));
     const ledger = new Ledger(store);
@@ -80,7 +81,7 @@ export function openOutbox(options: OutboxOptions): OpenedOutbox {
     for (const body of closed) writer.append({ class: 'event', body });
     onDisk(() => writer.flushDeclarations());
     const owed = [...ledger.outboxes.unfinished().map(([named]) => named), ...store.closedOutboxes()];
-    onDisk(() => lifetime.openedOutbox(id, owed, clock.mono()));
+    onDisk(() => lifetime.openedOutbox(id, owed, ledger.outboxes.unfinished(), clock.mono()));
     space.closeReserve();
     space.restoreBallast();
     writer.adopt(adopted);

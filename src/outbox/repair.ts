@@ -4,7 +4,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, crashPoint, messageOf, replaceFile } from '../base/index.ts';
-import type { EventBody } from '../wire/index.ts';
+import type { EventBody, Ranges } from '../wire/index.ts';
 import { type Carried, carry } from './carry.ts';
 import { markIncomplete } from './journalGap.ts';
 import { closedEvent, salvage, unknownTo } from './salvage.ts';
@@ -16,6 +16,14 @@ interface Opened {
   readonly closed: readonly EventBody[];
   /** Describes the damage, for the log; undefined if there was no damage. */
   readonly damage: string | undefined;
+}
+
+/** Facts about the rows that the file should contain. */
+interface Known {
+  /** A file whose content is carried into this one. */
+  readonly carried?: Carried | undefined;
+  /** Returns how many rows an outbox had accepted at least; 0 if unknown. */
+  readonly acceptedBy?: (id: string) => number;
 }
 
 export const OUTBOX_FILE = 'outbox.db';
@@ -31,7 +39,6 @@ const REPLACED_FROM = 2;
 /**
  * @param expected the outbox ids that the file must contain; empty on the first run.
  * @param successor the id of the outbox that is about to be opened.
- * @param carried a file whose content is carried into this one.
  * @throws AgentError OUTBOX_NEWER, OUTBOX_UNWRITABLE; SQLite's error if the fault is the disk's rather than the file's.
  */
 export function openOutboxFile(
@@ -39,7 +46,7 @@ export function openOutboxFile(
   maxBytes: number,
   expected: readonly string[],
   successor: string,
-  carried?: Carried,
+  known: Known = {},
 ): Opened {
   const file = join(stateDir, OUTBOX_FILE);
   const mended = join(stateDir, MENDED);
@@ -53,13 +60,13 @@ export function openOutboxFile(
   const { db, error } = first.db ? first : attempt(file, maxBytes, suspicions > 0);
   if (db && suspicions < REPLACED_FROM) {
     if (!existed && expected.length > 0) markIncomplete(db);
-    const { closed, unknown } = complete(db, expected, successor, carried);
+    const { closed, unknown } = complete(db, expected, successor, known);
     if (unknown.length === 0) return { db, closed, damage: lostWal };
     const damage = existed ? `${file} does not contain the outboxes ${unknown.join(', ')}, which were open` : `${file} is missing or empty`;
     return { db, closed, damage };
   }
   db?.close();
-  const closed = mend(file, mended, maxBytes, expected, successor, carried);
+  const closed = mend(file, mended, maxBytes, expected, successor, known);
   crashPoint('salvage_built');
   const aside = setAside(file);
   crashPoint('salvage_set_aside');
@@ -90,11 +97,13 @@ function complete(
   db: Db,
   expected: readonly string[],
   successor: string,
-  carried: Carried | undefined,
+  { carried, acceptedBy = () => 0 }: Known,
 ): { readonly closed: EventBody[]; readonly unknown: string[] } {
   const closed = carried ? carry(db, carried, successor) : [];
   const unknown = unknownTo(db, expected);
-  return { closed: [...closed, ...unknown.map((id) => closedEvent(id, null, [], successor))], unknown };
+  // Any of these rows may be missing at the cloud, which counts a row as lost only if its database does not get it.
+  const lostOf = (id: string): Ranges => (acceptedBy(id) > 0 ? [[1, acceptedBy(id)]] : []);
+  return { closed: [...closed, ...unknown.map((id) => closedEvent(id, null, lostOf(id), successor))], unknown };
 }
 
 function suspicionFile(stateDir: string): string {
@@ -125,19 +134,12 @@ export function isCorruption(error: unknown): boolean {
 }
 
 /** Copies whatever is readable in the damaged file to a new file next to it. The damaged file stays in place, so a kill does no harm. */
-function mend(
-  file: string,
-  mended: string,
-  maxBytes: number,
-  expected: readonly string[],
-  successor: string,
-  carried: Carried | undefined,
-): EventBody[] {
+function mend(file: string, mended: string, maxBytes: number, expected: readonly string[], successor: string, known: Known): EventBody[] {
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${mended}${suffix}`, { force: true });
   const fresh = openDatabase(mended, maxBytes);
   try {
     markIncomplete(fresh);
-    return [...salvage(file, fresh, successor), ...complete(fresh, expected, successor, carried).closed];
+    return [...salvage(file, fresh, successor), ...complete(fresh, expected, successor, known).closed];
   } finally {
     fresh.close();
   }

@@ -5,7 +5,18 @@ import { lockStateDir, type StateLock } from './lock.ts';
 import { findStandIn } from './standIn.ts';
 
 const NAMES = new Set([
-  ...['backups', 'ballast', 'identity', 'lifetime.json', 'logs', 'restored-config.yaml', 'ros-ports.json', 'uplink.json', 'uploads'],
+  ...[
+    'backups',
+    'ballast',
+    'identity',
+    'lifetime.json',
+    'logs',
+    'probe',
+    'restored-config.yaml',
+    'ros-ports.json',
+    'uplink.json',
+    'uploads',
+  ],
   ...['agent.sock', 'family-keys.json', 'guard.sock', 'last-exit'],
 ]);
 const PATTERNS = [/^outbox\.(db|suspect)/, /\.new$/];

@@ -34,6 +34,8 @@ const schema = z.object({
   outbox: z.string().nullable().default(null),
   /** Ids of outboxes that the cloud does not fully know. If the outbox file no longer contains one, it must be declared closed. */
   owed: z.array(z.string()).default([]),
+  /** The number of rows that each of these outboxes had accepted when this file was saved. */
+  accepted: z.record(z.string(), z.int().min(0)).default({}),
   /** Topics on which a battery has published a percentage from 0 to 100 (src/sensing/battery.ts). */
   percent_topics: z.array(z.string()).default([]),
   /** Channels that are unusable because no publisher is heard (src/sensing/faults.ts). */
@@ -67,6 +69,7 @@ const FIRST: Kept = {
   receipts_seen: false,
   outbox: null,
   owed: [],
+  accepted: {},
   percent_topics: [],
   unheard_channels: [],
   run: null,
@@ -102,6 +105,7 @@ export class Lifetime {
   #receiptsSeen: boolean;
   #outbox: string | null;
   #owed: readonly string[];
+  #accepted: Readonly<Record<string, number>>;
 
   private constructor(file: string, last: Kept, run: Omit<Run, 'stopped'> | null, isStandIn: boolean) {
     this.#file = file;
@@ -115,6 +119,7 @@ export class Lifetime {
     this.#receiptsSeen = last.receipts_seen;
     this.#outbox = last.outbox;
     this.#owed = last.owed;
+    this.#accepted = last.accepted;
     this.percentTopics = new Set(last.percent_topics);
     this.unheardChannels = new Set(last.unheard_channels);
   }
@@ -155,10 +160,25 @@ export class Lifetime {
     return boot === this.boot && ms < this.#markFromMs ? [boot - 1, ms] : [boot, boot === this.boot ? ms - this.#markFromMs : ms];
   }
 
-  /** Durably records a newly opened outbox. @param owed ids of outboxes that the cloud does not fully know. */
-  openedOutbox(id: string, owed: readonly string[], ranMs: number): void {
+  /** Returns how many rows an outbox had accepted at least when its file was lost; 0 if unknown. */
+  acceptedBy(id: string): number {
+    return this.#accepted[id] ?? 0;
+  }
+
+  /** The next {@link save} records the number. */
+  setAccepted(id: string, accepted: number): void {
+    this.#accepted = { ...this.#accepted, [id]: accepted };
+  }
+
+  /**
+   * Durably records a newly opened outbox.
+   * @param owed ids of outboxes that the cloud does not fully know.
+   * @param accepted how many rows each outbox of the file has accepted.
+   */
+  openedOutbox(id: string, owed: readonly string[], accepted: readonly (readonly [id: string, accepted: number])[], ranMs: number): void {
     this.#outbox = id;
     this.#owed = owed;
+    this.#accepted = Object.fromEntries(accepted.filter(([each]) => each === id || owed.includes(each)));
     this.save(ranMs);
   }
 
@@ -192,6 +212,7 @@ export class Lifetime {
       receipts_seen: this.#receiptsSeen,
       outbox: this.#outbox,
       owed: [...this.#owed],
+      accepted: { ...this.#accepted },
       percent_topics: [...this.percentTopics],
       unheard_channels: [...this.unheardChannels],
       run: this.#run && { ...this.#run, stopped: this.#stopped },
@@ -241,6 +262,7 @@ export function merged(own: Kept, other: Kept, ends: boolean): Kept {
     receipts_seen: own.receipts_seen || other.receipts_seen,
     outbox: own.outbox,
     owed: [...new Set([...own.owed, ...taken])],
+    accepted: { ...other.accepted, ...own.accepted },
     mark_ms: Math.max(own.mark_ms, other.mark_ms),
   };
 }

@@ -32,7 +32,7 @@ export interface Storage {
 }
 
 /** The stand-in takes memory from the robot's other programs. The service may use 800 MB (MemoryMax in systemd/elderly-bot.service). */
-const STAND_IN_BYTES = 32 * 1024 ** 2;
+export const STAND_IN_BYTES = 32 * 1024 ** 2;
 
 /**
  * Opens the state directory, or its stand-in if it cannot be written.
@@ -93,7 +93,7 @@ function openStandIn(home: string, failure: string): Storage {
 const PROBE = Buffer.alloc(4_096, 1);
 
 /** Writes to the disk. A full disk is no error here, because the outbox makes space by itself. @throws the file system's error */
-export function probe(folder: string): void {
+function probe(folder: string): void {
   const file = join(folder, 'probe');
   try {
     const descriptor = openSync(file, 'w', 0o600);

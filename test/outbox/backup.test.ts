@@ -79,15 +79,15 @@ describe('a backup', () => {
     bench.reopen();
     fill(30);
     const { id: lost } = bench.outbox;
-    bench.lifetime.openedOutbox(lost, [before, lost], 0);
+    bench.lifetime.openedOutbox(lost, [before, lost], [[lost, 30]], 0);
     bench.outbox.close();
     bench.db.close();
     const { aside, rows } = await restore(join(backupsFolder(bench.folder), name), bench.folder);
     assert.equal(rows, 50);
     assert.equal(aside, join(bench.folder, 'outbox.db.before-restore-1'));
     const lifetime = Lifetime.begin(bench.folder);
-    const opened = openOutboxFile(bench.folder, MAX_BYTES, lifetime.outboxes, 'after');
-    assert.deepEqual(opened.closed, [{ kind: 'outbox_closed', old: lost, last_seq: null, lost: [], successor: 'after' }]);
+    const opened = openOutboxFile(bench.folder, MAX_BYTES, lifetime.outboxes, 'after', { acceptedBy: (id) => lifetime.acceptedBy(id) });
+    assert.deepEqual(opened.closed, [{ kind: 'outbox_closed', old: lost, last_seq: null, lost: [[1, 30]], successor: 'after' }]);
     assert.ok(lifetime.boot > 2, 'the count of starts continues');
     opened.db.close();
     const old = OutboxReader.open(folderWith(aside));

@@ -21,12 +21,14 @@ export interface QueueParts extends Pick<Parts, 'config' | 'storage' | 'clock' |
   readonly metrics: OutboxMetrics;
   /** Rows that the previous agent could not write to the database. */
   readonly adopted: readonly WaitingRow[];
+  /** Describes files that were deleted or replaced under the previous agent. */
+  readonly lost?: string | undefined;
 }
 
 export type Queue = Pick<Parts, 'db' | 'outbox' | 'problems'>;
 
 /** @throws AgentError if the file cannot be opened, repaired or written to. */
-export function openQueue({ config, storage, clock, lifetime, metrics, damage, log, adopted }: QueueParts): Queue {
+export function openQueue({ config, storage, clock, lifetime, metrics, damage, log, adopted, lost }: QueueParts): Queue {
   const maxBytes = storage.atMost(rowsBytes(config));
   const opened = openOutbox({
     stateDir: storage.folder,
@@ -48,7 +50,7 @@ export function openQueue({ config, storage, clock, lifetime, metrics, damage, l
     (state, problem) => reportProblem({ outbox, log }, state, problem),
   );
   storage.settled();
-  problems.set('outbox_damaged', opened.damage);
+  problems.set('outbox_damaged', [lost, opened.damage].filter(Boolean).join('; ') || undefined);
   problems.set('storage_failed', storage.failure && `${storage.home}: ${storage.failure}; the state is in ${storage.folder}, in memory`);
   return { db, outbox, problems };
 }
@@ -128,6 +130,7 @@ export function startMaintenance(parts: MaintenanceParts): Ticker {
     try {
       outbox.maintain(config.outbox.max_age);
       journal.forgetOld();
+      lifetime.setAccepted(outbox.id, outbox.accepted);
       lifetime.save(clock.mono());
       uplink.save();
     } catch (error) {

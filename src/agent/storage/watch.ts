@@ -1,10 +1,12 @@
-// Watches whether the state can be kept. While the state directory is in use: whether commits fail. While its stand-in is in use: whether the
-// state directory can be written again. Either way the agent must then start again within its process.
+// Watches whether the state can be kept. While the state directory is in use: whether commits fail, and whether its files are still those that
+// the agent opened. While its stand-in is in use: whether the state directory can be written again. In each case the agent must then start
+// again within its process.
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, every, messageOf, type Ticker } from '../../base/index.ts';
 import type { Trouble } from '../../outbox/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
+import { FOLDER, identitiesIn, lostFiles } from './lostFiles.ts';
 import type { ReturnPace } from './returnPace.ts';
 
 /** If commits have failed for this long, the rows in memory must leave by another way. SQLite itself waits 0.5 s for a locked file. */
@@ -12,6 +14,7 @@ export const FAILED_AFTER_MS = 3_000;
 
 const LOOK_EVERY_MS = 500;
 const PROBE_EVERY_MS = 60_000;
+const FILES_EVERY_MS = 5_000;
 
 /** A failing disk may not answer at all. */
 const PROBE_PATIENCE_MS = 3_000;
@@ -33,14 +36,44 @@ export function failureOf({ code, alertWaits }: Omit<Trouble, 'forMs'>, { error,
   return error ?? `its outbox file cannot be written (${code ?? 'unknown error'})`;
 }
 
+export interface Lost {
+  /** The files that were deleted or replaced. */
+  readonly names: readonly string[];
+  readonly text: string;
+}
+
 type WatchParts = Pick<Parts, 'outbox' | 'storage' | 'clock' | 'log'> & {
   readonly pace: ReturnPace;
   /** Must start the agent again with this failure, or in the state directory if undefined. */
   readonly onMove: (failure: string | undefined) => void;
+  /** Must save what the open database holds, and start the agent again. */
+  readonly onLost: (lost: Lost) => void;
 };
 
 export function watchStorage(parts: WatchParts): Ticker {
-  return parts.storage.failure === undefined ? watchHome(parts) : watchForReturn(parts);
+  const files = watchFiles(parts);
+  const directory = parts.storage.failure === undefined ? watchHome(parts) : watchForReturn(parts);
+  return {
+    stop: () => {
+      files.stop();
+      directory.stop();
+    },
+  };
+}
+
+function watchFiles({ storage, log, onLost }: WatchParts): Ticker {
+  let before = identitiesIn(storage.folder);
+  return every(FILES_EVERY_MS, () => {
+    const now = identitiesIn(storage.folder);
+    const names = lostFiles(before, now);
+    // The WAL appears with the first commit.
+    before = new Map([...now, ...[...before].filter(([, identity]) => identity !== undefined)]);
+    if (names.length === 0) return;
+    const paths = names.includes(FOLDER) ? storage.folder : names.map((name) => join(storage.folder, name)).join(' and ');
+    const text = `${paths} was deleted or replaced while the agent used it`;
+    log.error({ event: 'storage_lost' }, `${text}; the agent writes its rows again`);
+    onLost({ names, text: `${text}; it wrote its rows again, and declares to the cloud those that are missing` });
+  });
 }
 
 function watchHome({ outbox, storage, clock, log, pace, onMove }: WatchParts): Ticker {
