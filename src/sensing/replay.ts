@@ -108,8 +108,9 @@ function incidents(changes: readonly Change[]): Incident[] {
   const found: { raised: number; cleared: number | null }[] = [];
   for (const { at, alert } of changes) {
     const open = found.at(-1);
-    if (alert === 'raised') found.push({ raised: at, cleared: null });
-    else if (open && open.cleared === null) open.cleared = at;
+    // A row that raises an alert which stands is the summary of a flapping alert.
+    if (alert === 'raised' && (open === undefined || open.cleared !== null)) found.push({ raised: at, cleared: null });
+    else if (alert === 'cleared' && open && open.cleared === null) open.cleared = at;
   }
   return found;
 }

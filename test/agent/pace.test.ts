@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { paceOf } from '../../src/agent/sensing/subscription.ts';
+import { paceOf } from '../../src/agent/sensing/pace.ts';
 
 const RELIABLE = { reliability: 'reliable', durability: 'volatile', depth: 1_000 } as const;
 const QOS = [RELIABLE];

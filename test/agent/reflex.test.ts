@@ -135,6 +135,33 @@ describe('the reflex of an agent', () => {
     assert.deepEqual(reported, []);
   });
 
+  it('calls for help once for an alert that flaps, and again if a summary stays unconfirmed after the cloud knew of the alert', async () => {
+    const summary = (raised: number): NewRow => ({
+      class: 'alert',
+      channel: 'fall',
+      value: true,
+      extra: { alert: 'raised', incident: 'i1', flapping: { raised, cleared: raised, ms: raised } },
+    });
+    write(summary(0));
+    pass(30_000);
+    await hears('help');
+    for (const minute of [1, 2, 3, 4, 5]) {
+      write(summary(minute));
+      pass(60_000);
+    }
+    assert.equal(reflex.status()?.announcements, 1);
+    confirm();
+    pass(1_000);
+    await hears('help', 'known');
+    write(summary(6));
+    confirm();
+    pass(60_000);
+    assert.equal(reflex.status()?.announcements, 1, 'a confirmed summary is silent');
+    write(summary(7));
+    pass(30_000);
+    await hears('help', 'known', 'help');
+  });
+
   it('does not take a receipt for other rows as a confirmation', async () => {
     write({ class: 'telemetry', channel: 'temperature', value: 1 }, row('raised'));
     confirm(bench.outbox.id, 1);

@@ -41,6 +41,16 @@ describe('recorded readings under another configuration', () => {
     );
   });
 
+  it('have one alert for the rows of an alert that flapped', () => {
+    const rows = [reading(0, 65, 'raised'), reading(60, 65, 'raised'), reading(120, 40, 'cleared')];
+    const found = replay(rows, channels({ alert_when: '> 60' })).map(({ change, before }) => [
+      change,
+      (before?.raised ?? 0) - START,
+      (before?.cleared ?? 0) - START,
+    ]);
+    assert.deepEqual(found, [['same', 0, 120_000]]);
+  });
+
   it('do not treat a silence as a channel', () => {
     assert.deepEqual(replay([reading(3, true, 'raised', 'hot_silent')], channels({ alert_when: '> 60', max_silence: '1s' })), []);
   });

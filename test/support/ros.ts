@@ -108,6 +108,11 @@ export class RosPeer {
     return Number((await this.#ask('burst', { topics: [topic].flat(), type, count, rate, qos })).seconds);
   }
 
+  /** Publishes `count` messages at `rate` per second, false and true in turns, beginning with false. */
+  async flap(topic: string, count: number, rate: number): Promise<void> {
+    await this.#ask('burst', { topics: [topic], type: 'std_msgs/msg/Bool', count, rate, turn: 2 });
+  }
+
   async subscribe(topic: string, type: string, qos?: PeerQos): Promise<void> {
     await this.#ask('subscribe', { topic, type, qos });
   }

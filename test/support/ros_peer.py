@@ -122,13 +122,13 @@ class Peer:
         publisher.publish(fill(cls, pictures.image(**command["picture"])))
 
     def burst(self, command):
-        """`count` messages at `rate` a second on each of `topics`, the field `data` counting from 0."""
+        """`count` messages at `rate` a second on each of `topics`, the field `data` counting from 0 to below `turn`, and again."""
         found = [self.publisher({**command, "topic": topic}) for topic in command["topics"]]
         cls, publishers = found[0][0], [publisher for _, publisher in found]
         message, start = cls(), time.perf_counter()
         as_data = type(message.data)
         for n in range(command["count"]):
-            message.data = as_data(n)
+            message.data = as_data(n % command.get("turn", command["count"]))
             for publisher in publishers:
                 publisher.publish(message)
             ahead = start + (n + 1) / command["rate"] - time.perf_counter()

@@ -1,7 +1,7 @@
 // Subscribes channels to their topics with the type and QoS that the publishers offer, and subscribes again if the publishers change. An
 // error affects only its own channel and is a problem while it lasts.
 import { messageOf } from '../../base/index.ts';
-import { type ChannelConfig, inWords, type LoadedConfig } from '../../config/index.ts';
+import { inWords, type LoadedConfig } from '../../config/index.ts';
 import type { ConfigFinding } from '../../configCheck/index.ts';
 import { AgentError } from '../../errors.ts';
 import {
@@ -13,11 +13,11 @@ import {
   type RosMessage,
   type RosNode,
   type RosSubscription,
-  type SubscribeOptions,
   type Wanted,
 } from '../../ros/index.ts';
 import { type Channel, flappingText, type LimitedChannel, Rate, reasonText, type Unusable } from '../../sensing/index.ts';
 import type { ChannelStatus, Problems } from '../../status/index.ts';
+import { LARGE_BYTES, paceOf } from './pace.ts';
 
 /**
  * Runs `create` for the configuration entry at `path`. @throws the error of `create`. An AgentError also gets the file, line and column.
@@ -30,42 +30,6 @@ export function configured<T>(place: LoadedConfig['place'], path: readonly strin
     const text = `${place(path)}: ${path.join('.')}: ${error.message}`;
     throw new AgentError(error.code, text, { ...(error.remedy ? { remedy: error.remedy } : {}), cause: error, fields: error.fields });
   }
-}
-
-/** How long telemetry may wait on a busy topic. With this delay, twenty topics at 100 Hz wake the agent only 20 times per second. */
-const BATCH_MS = 50;
-
-/** DDS must keep at least this many samples for a batch, even if a profile such as sensor_data keeps only five. It is enough for 2 kHz. */
-const BATCH_DEPTH = 100;
-
-/** How many messages per second are decoded if no limit is configured. */
-const MAX_RATE = 1_000;
-
-/**
- * A message of at least this many bytes is treated as an image or a point cloud. For example, 30 images of 640x480 per second are 27 MB/s.
- * Decoding all of them made the garbage collector stop the process for 5 ms three times per second (measured), longer than an alert takes
- * from ROS to the broker.
- */
-const LARGE_BYTES = 32_768;
-const MAX_RATE_OF_LARGE = 1;
-
-export type Pace = Pick<SubscribeOptions, 'everyMs' | 'maxPerSecond'> & { readonly qos: Wanted['qos'] };
-
-/**
- * Has no side effects. @returns how to receive samples: alerts at once, telemetry from a busy topic in batches, and of large messages only
- * the newest.
- * @param isLarge whether the topic has had a message of 32 KiB or more.
- */
-export function paceOf(channel: Pick<ChannelConfig, 'class' | 'max_rate' | 'max_silence'>, qos: Wanted['qos'], isLarge: boolean): Pace {
-  const { class: rowClass, max_rate: maxRate, max_silence: maxSilence = Number.POSITIVE_INFINITY } = channel;
-  if (rowClass === 'alert') return { qos };
-  // A transient-local publisher sends up to this many old samples to a late subscriber, so keep the configured depth.
-  const deep = qos.map((each) => (each.durability === 'volatile' ? { ...each, depth: Math.max(each.depth, BATCH_DEPTH) } : each));
-  if (maxRate === null) return { qos: deep, everyMs: BATCH_MS };
-  if (!isLarge) return { qos: deep, everyMs: BATCH_MS, maxPerSecond: maxRate ?? MAX_RATE };
-  // The interval must be short enough that samples waiting in DDS are not mistaken for silence.
-  const everyMs = Math.max(BATCH_MS, Math.min(1_000 / (maxRate ?? MAX_RATE_OF_LARGE), maxSilence / 2));
-  return { qos: qos.map((each) => ({ ...each, depth: 1 })), everyMs };
 }
 
 export interface ChannelSubscriptionParts {
