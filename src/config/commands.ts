@@ -176,7 +176,7 @@ function commandFaults(command: CommandConfig): Fault[] {
     if (!Object.hasOwn(args, name)) faults.push([['motion_unless', name], 'expected the name of an argument of this command']);
   }
   if (command.legacy && command.signed === 'required')
-    faults.push([['legacy'], 'expected false: a signed command needs an id, a thing and an expiry']);
+    faults.push([['signed'], 'expected optional or off beside legacy: true, which admits the command without id, thing and expiry']);
   // After the loss of the journal, only this rule refuses the repetition of a signed command that has not expired.
   if (command.queue_offline && command.signed === 'required')
     faults.push([['queue_offline'], 'expected false: a signed command from before the connection could be a repeated one']);
