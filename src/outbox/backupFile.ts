@@ -2,7 +2,7 @@
 // configuration has recipients. The signature covers the bytes after the line, so nothing of a forged file is unpacked and kept.
 // `tail -n +2 FILE | age -d -i KEY | gunzip` reads one without this program.
 import { createHash } from 'node:crypto';
-import { closeSync, createReadStream, createWriteStream, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { messageOf, NoIdentityError, SEALED_MAGIC, type Step, sealing, unsealing } from '../base/index.ts';
@@ -53,8 +53,10 @@ export interface BackupHead {
   readonly size: number;
 }
 
-/** @throws an error from the file system. */
+/** @throws PackedError; an error from the file system. */
 export function readHead(file: string): BackupHead {
+  // Opening a pipe would wait for a writer.
+  if (!statSync(file).isFile()) throw new PackedError('it is not a regular file');
   const descriptor = openSync(file, 'r');
   try {
     const bytes = Buffer.alloc(LINE_BYTES + SEALED_MAGIC.length);
@@ -148,5 +150,5 @@ function reasonOf(error: unknown): unknown {
   if (error instanceof PackedError || path !== undefined || code === 'ENOSPC' || code === 'EDQUOT') return error;
   const text = messageOf(error);
   if (code === 'Z_BUF_ERROR' || text === 'invalid tag') return new PackedError('it is cut off or damaged');
-  return new PackedError(text);
+  return new PackedError(text === 'incorrect header check' ? 'it is not a gzip file' : text);
 }

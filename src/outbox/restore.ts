@@ -169,8 +169,12 @@ function explained(error: unknown, file: string): unknown {
   if (error instanceof AgentError && error.code !== 'OUTBOX_NEWER') return error;
   if (error instanceof AgentError)
     return new AgentError(error.code, `${file}: ${error.message}`, { remedy: error.remedy ?? '', cause: error });
-  return new AgentError('BACKUP_INVALID', `${file} is not a backup that can be restored: ${messageOf(error)}`, {
-    remedy: 'name a file of state_dir/backups, or join the slices of a backup from the bucket in the order of their manifest',
-    cause: error,
-  });
+  return new AgentError(
+    'BACKUP_INVALID',
+    `${file} is not a backup that can be restored: ${code === 'ENOENT' ? 'there is no such file' : messageOf(error)}`,
+    {
+      remedy: 'name a file of state_dir/backups, or join the slices of a backup from the bucket in the order of their manifest',
+      cause: error,
+    },
+  );
 }

@@ -151,7 +151,7 @@ const CHECK_UP_TO_BYTES = 4 * 1024 ** 2;
 /** Checks every page. @returns a description of the damage; undefined if the file is intact. @throws SQLite's error */
 export function quickCheck(db: Db): string | undefined {
   const found = db.pragma('quick_check(1)', { simple: true });
-  if (found !== 'ok') return String(found);
+  if (found !== 'ok') return String(found).replace('*** in database main ***\n', '');
   if (versionOf(db) === 0) return undefined;
   // If the WAL is garbled after part of it was checkpointed, the file may mix pages of two commits. Each page is intact, so quick_check
   // does not notice.
