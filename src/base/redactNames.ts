@@ -67,9 +67,72 @@ const LIST = /[[{<][^\]}>]*[\]}>]?/y;
 const LINE = /(?:[^\r\n"'`\\]|(?<==)\\{0,8}"[^"\r\n]*")+/y;
 /** A comma or another sign of punctuation belongs to the value if more of it follows, but not a pair or a blank. */
 const WORDS = /(?:[^\s"'`&,;)\]}<>\\|%]|%(?!26|2[27c])|[,;|)\]}](?=[^\s=:"'`&,;\\]{1,64}(?:["'`&,;\s]|$)))+/iy;
-/** Words that describe a value instead of being one: `token: expected a string`. */
-const PROSE =
-  /^(?:is|was|are|has|had|must|may|can|cannot|not|no|none|the|a|an|of|for|to|expected|invalid|missing|required|unset|undefined|null|true|false|wrong|refused|expired|too|only|unknown|empty|changed)$/i;
+/** Words that describe a password instead of being one: `password: expected a string`. */
+const PROSE = new RegExp(
+  `^(?:${[
+    ...[
+      'is',
+      'it',
+      'this',
+      'was',
+      'are',
+      'has',
+      'had',
+      'must',
+      'may',
+      'can',
+      'cannot',
+      'could',
+      'did',
+      'does',
+      'not',
+      'no',
+      'none',
+      'the',
+      'a',
+      'an',
+    ],
+    ...[
+      'of',
+      'for',
+      'to',
+      'too',
+      'only',
+      'expected',
+      'invalid',
+      'missing',
+      'required',
+      'unset',
+      'undefined',
+      'null',
+      'true',
+      'false',
+      'wrong',
+      'bad',
+    ],
+    ...[
+      'refused',
+      'denied',
+      'expired',
+      'failed',
+      'error',
+      'unknown',
+      'unable',
+      'empty',
+      'changed',
+      'use',
+      'give',
+      'set',
+      'see',
+      'remove',
+      'decrypt',
+    ],
+    ...['age', 'overwrite'],
+  ].join('|')})$`,
+  'i',
+);
+/** Anything but a password has a digit, a capital or a sign: `token: revoked` has none. */
+const WORD_ONLY = /^[a-z’']+[.,;:]?$/;
 
 export function withoutNamed(text: string): string {
   let kept = '';
@@ -114,14 +177,8 @@ function valueAt(text: string, start: number, name: string): Span | undefined {
 }
 
 function isHarmless(value: string, name: string): boolean {
-  const isNumber = /^[\d.]+$/.test(value);
-  return (
-    PROSE.test(value.split(/[\s.]/, 1)[0] ?? '') ||
-    isFileName(value) ||
-    /^[:/]/.test(value) ||
-    value === REDACTED ||
-    (isNumber && !isSecretName(name, true))
-  );
+  if (value === REDACTED || isFileName(value) || /^[:/]/.test(value) || PROSE.test(value.split(/[\s.]/, 1)[0] ?? '')) return true;
+  return !isSecretName(name, true) && (WORD_ONLY.test(value) || /^[\d.]+$/.test(value));
 }
 
 /** The end is a quote with as many backslashes as the first. Without one, the value reaches to the end of the text. */

@@ -5,8 +5,11 @@ type Rule = readonly [shape: RegExp, replacement: string];
 
 /** No expression begins with a repetition, and each repetition that can fail later is bounded. So the time is linear. */
 const RULES: readonly Rule[] = [
-  // Private keys in PEM, even if they are truncated.
-  [/-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----(?:[A-Za-z0-9+/=:,\s-]|\\+[nrt])*/g, REDACTED],
+  // Private keys in PEM, even if they are truncated. Without a body it is only the name of a kind of file.
+  [
+    /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----(?=(?:\\{1,8}[nrt]|\s){0,8}(?:Proc-Type|[A-Za-z0-9+/=]{10}))(?:[A-Za-z0-9+/=:,\s-]|\\+[nrt])*/g,
+    REDACTED,
+  ],
   // A word without digits and capitals is prose, such as `basic authentication`.
   [/\b(bearer|basic)\s{1,4}(?![a-z]+(?:[\s.,;:)]|$))[A-Za-z0-9._~+/=-]{6,}/gi, `$1 ${REDACTED}`],
   // JWTs, AWS access keys, age identities.
