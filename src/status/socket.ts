@@ -4,7 +4,7 @@
 import { rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { messageOf, parseJson, requestOverSocket } from '../base/index.ts';
+import { codeOf, messageOf, parseJson, requestOverSocket } from '../base/index.ts';
 import { AgentError, type ErrorCode } from '../errors.ts';
 import { findStandIn } from '../state/index.ts';
 import { closeServer, listeningServer } from './httpServer.ts';
@@ -115,7 +115,10 @@ async function ask(stateDir: string, method: 'GET' | 'POST', path: string, timeo
     return { status, answer: parseJson(body) };
   } catch (cause) {
     throw new AgentError('AGENT_NOT_RUNNING', `no agent answers at ${socket} (${messageOf(cause)})`, {
-      remedy: 'start it with elderly-bot run, or use --config with the configuration of the running agent',
+      remedy:
+        codeOf(cause) === 'EACCES'
+          ? 'the folder belongs to another user, as with the installed service: use sudo'
+          : 'start it with elderly-bot run, or use --config with the configuration of the running agent',
       cause,
     });
   }

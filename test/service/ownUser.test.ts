@@ -16,6 +16,7 @@ const UNITS = [UNIT, 'elderly-bot-guard.service'];
 const BOOL = 'std_msgs/msg/Bool';
 const INT = 'std_msgs/msg/Int32';
 const KEY = '/etc/elderly-bot/certs/robot.key.pem';
+const CONFIG = '/etc/elderly-bot/robot.yaml';
 const LAMP = `
 commands:
   lamp: { topic: /lamp, type: ${BOOL}, message: { data: $on }, args: { on: { type: boolean } } }
@@ -74,6 +75,32 @@ describe('the service under its own user', { skip, timeout: 600_000 }, () => {
     assert.equal(bench.lab.must('stat', '--format=%a %U', KEY), '600 elderly-bot\n');
   });
 
+  it('names the command for another user, and hears root’s nodes with the doctor of docs/guide/service.md', async () => {
+    const as = (...words: string[]) =>
+      bench.lab.runWith(domain.env, 'runuser', '-u', ROBOT_USER.name, '--', LAB_AGENT, ...words, '--config', CONFIG);
+    assert.match(as('status').text, /belongs to another user, as with the installed service: use sudo/);
+    const { checks } = JSON.parse(as('doctor', '--json').text) as {
+      readonly checks: readonly { readonly code: string; readonly command: string }[];
+    };
+    const command = checks.find(({ code }) => code === 'state_dir')?.command ?? '';
+    const [, documented = ''] = /^sudo (systemd-run .*)$/m.exec(readFileSync(join(ROOT, 'docs/guide/service.md'), 'utf8')) ?? [];
+    assert.equal(command.replace(/User=\d+/, 'User=elderly-bot'), `sudo ${documented}`);
+
+    const peer = await RosPeer.start('other', domain.env, 0);
+    try {
+      await peer.advertise('/steps', INT);
+      const burst = peer.burst('/steps', INT, 400, 20);
+      bench.setEnvironment(`ROS_DOMAIN_ID=${domain.id}\nROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST\n`);
+      bench.lab.must('systemctl', 'start', 'dbus');
+      const line = documented.replace('--pty', '--pipe').replace('"$(command -v elderly-bot)"', LAB_AGENT);
+      const { text } = bench.lab.run('sh', '-c', `cd / && ${line} --all`);
+      assert.match(text, /✓ State directory[\s\S]*✓ Channel steps .*\/steps by \/other, \d+ Hz/);
+      await burst;
+    } finally {
+      await peer.close();
+    }
+  });
+
   it('has an exposure of at most 1.5 as installed', () => {
     for (const unit of UNITS) {
       const text = bench.lab.must('systemd-analyze', 'security', '--no-pager', unit);
@@ -116,7 +143,7 @@ describe('the service under its own user', { skip, timeout: 600_000 }, () => {
   it('connects with a key that is encrypted on disk, by the commands of docs/guide/certificates.md', async () => {
     const credential = '/run/credentials/elderly-bot.service/device-key';
     bench.configure(bench.configuration.replace(KEY, credential));
-    const { code, text } = bench.lab.run(LAB_AGENT, 'service', 'install', '--config', '/etc/elderly-bot/robot.yaml');
+    const { code, text } = bench.lab.run(LAB_AGENT, 'service', 'install', '--config', CONFIG);
     assert.equal(code, 2);
     const page = readFileSync(join(ROOT, 'docs/guide/certificates.md'), 'utf8');
     assert.ok(page.includes(`private_key: ${credential}\n`));
@@ -129,7 +156,7 @@ describe('the service under its own user', { skip, timeout: 600_000 }, () => {
     );
     assert.notEqual(bench.lab.run('runuser', '-u', ROBOT_USER.name, '--', 'cat', credential).code, 0);
     assert.match(bench.lab.must('stat', '--format=%a', credential), /^4[04]0$/m);
-    const shown = bench.lab.run(LAB_AGENT, 'certs', 'show', '--config', '/etc/elderly-bot/robot.yaml');
+    const shown = bench.lab.run(LAB_AGENT, 'certs', 'show', '--config', CONFIG);
     assert.equal(shown.code, 0, shown.text);
   });
 

@@ -33,7 +33,13 @@ async function existing(path: string): Promise<string> {
   return parent === path || (await statOf(path)) ? path : existing(parent);
 }
 
-export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Promise<Finding> => {
+/** A command that examines the robot as the service's user, in its environment, and without shared memory, which that user cannot use. */
+function asService(user: number, flag: string): string {
+  const like = `-p User=${user} -p InaccessiblePaths=/dev/shm -p EnvironmentFile=-/etc/default/elderly-bot`;
+  return `sudo systemd-run --pty --collect --same-dir ${like} "$(command -v elderly-bot)" doctor${flag}`;
+}
+
+export const stateDir = robotCheck('state_dir', 10_000, async ({ config, flag }): Promise<Finding> => {
   const path = config.state_dir;
   const install = `sudo install -d -m 0700 -o "$(id -un)" ${path}`;
   try {
@@ -62,8 +68,13 @@ export const stateDir = robotCheck('state_dir', 10_000, async ({ config }): Prom
       return error(`${path} is on a read-only file system`, remedy, 'dmesg | tail');
     }
     if (code === 'EACCES') {
-      const remedy = 'run this as the agent’s user, or make that user the owner of the folder';
-      return error(`user ${process.getuid?.() ?? '?'} may not write ${path}`, remedy, install);
+      const user = process.getuid?.() ?? '?';
+      const observed = `user ${user} may not write ${path}`;
+      const owner = (await statOf(path).catch(() => undefined))?.uid;
+      if (owner === undefined || owner === user)
+        return error(observed, 'run this as the agent’s user, or make that user the owner of the folder', install);
+      // A new owner would take the folder from the running service.
+      return error(`${observed}, which belongs to user ${owner}`, 'run this as that user, and as the service runs', asService(owner, flag));
     }
     return error(`${path}: ${messageOf(cause)}`, 'set state_dir to a folder that can be created and written', install);
   }
