@@ -14,16 +14,22 @@ const skip = rosUnavailable() || mosquittoUnavailable();
 describe('programs that start with the umask 000', { skip, timeout: 120_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
+  const programs: Program[] = [];
   before(async () => {
     domain = await claimDomain();
     bench = await Bench.start();
   });
   after(async () => {
+    for (const program of programs) if (!program.ended) await program.stop();
     await bench?.stop();
     await domain?.release();
   });
 
-  const open = (...words: string[]) => new Program('open', 'sh', ['-c', 'umask 0; exec "$@"', 'sh', AGENT, ...words], bench.robotEnv());
+  const open = (...words: string[]) => {
+    const program = new Program('open', 'sh', ['-c', 'umask 0; exec "$@"', 'sh', AGENT, ...words], bench.robotEnv());
+    programs.push(program);
+    return program;
+  };
   const mode = (path: string) => lstatSync(path).mode & 0o777;
   const exposed = (folder: string) =>
     readdirSync(folder, { recursive: true, withFileTypes: true })
