@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { messageOf, present, print } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { type FamilyKey, FamilyKeys, fingerprintOf, keyName, presentedKeyOf, shownFingerprint } from '../signing/index.ts';
+import { withCertsLock } from './certs/robot.ts';
 import { loadSalvaged } from './shared.ts';
 
 interface AddOptions {
@@ -16,7 +17,6 @@ interface AddOptions {
 }
 
 export async function add({ config, key: given, name, fingerprint }: AddOptions): Promise<number> {
-  const familyKeys = openKeys(config);
   const checkedName = keyName.safeParse(name);
   if (!checkedName.success) throw refused(`--name: ${checkedName.error.issues[0]?.message}`, 'for example: --name "Anna’s phone"');
   const isInline = given.trimStart().startsWith('{');
@@ -25,7 +25,7 @@ export async function add({ config, key: given, name, fingerprint }: AddOptions)
   if (!(await isConfirmed(shown, name, fingerprint))) {
     throw refused(`the key with the fingerprint ${shown} was not paired`, 'compare the fingerprint with the one that the device shows');
   }
-  const added = attempt(() => familyKeys.add(key, name, Date.now()));
+  const added = await change(config, (familyKeys) => familyKeys.add(key, name, Date.now()));
   await print([`paired: ${described(added)}`, `the key counts from now on; elderly-bot pair revoke ${shown} ends that`]);
   return 0;
 }
@@ -40,8 +40,7 @@ export async function list(config: string | undefined, json: boolean): Promise<n
 }
 
 export async function revoke(config: string | undefined, which: string): Promise<number> {
-  const familyKeys = openKeys(config);
-  const { keys, damage } = familyKeys.read();
+  const { keys, damage } = openKeys(config).read();
   if (damage !== undefined) throw damaged(damage);
   const found = keys.filter(({ kid, name }) => kid === which || name === which || isSame(shownFingerprint(kid), which));
   const [key, second] = found;
@@ -49,7 +48,7 @@ export async function revoke(config: string | undefined, which: string): Promise
     const text = key ? `${found.length} keys are called ${which}` : `no paired key has the fingerprint or the name ${which}`;
     throw refused(text, 'give a fingerprint that elderly-bot pair list shows');
   }
-  attempt(() => familyKeys.revoke(key.kid));
+  await change(config, (familyKeys) => familyKeys.revoke(key.kid));
   await print([`revoked: ${described(key)}`, 'the robot refuses its signatures from now on']);
   return 0;
 }
@@ -83,13 +82,17 @@ function readKey(file: string): string {
   return readFileSync(file === '-' ? 0 : file, 'utf8');
 }
 
-function attempt<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    const remedy = 'run this as the user of the agent, on a disk that can be written';
-    throw new AgentError('FAMILY_KEYS_UNWRITABLE', `nothing was changed: ${messageOf(cause)}`, { remedy, cause });
-  }
+/** Changes the keys as the owner of the state directory, while no other command changes them. */
+function change<T>(file: string | undefined, work: (familyKeys: FamilyKeys) => T): Promise<T> {
+  const config = loadSalvaged(file);
+  return withCertsLock({ config }, async () => {
+    try {
+      return work(new FamilyKeys(config.state_dir));
+    } catch (cause) {
+      const remedy = 'run this as the user of the agent, on a disk that can be written';
+      throw new AgentError('FAMILY_KEYS_UNWRITABLE', `nothing was changed: ${messageOf(cause)}`, { remedy, cause });
+    }
+  });
 }
 
 function damaged(damage: string): AgentError {

@@ -177,9 +177,6 @@ function commandFaults(command: CommandConfig): Fault[] {
   }
   if (command.legacy && command.signed === 'required')
     faults.push([['signed'], 'expected optional or off beside legacy: true, which admits the command without id, thing and expiry']);
-  // After the loss of the journal, only this rule refuses the repetition of a signed command that has not expired.
-  if (command.queue_offline && command.signed === 'required')
-    faults.push([['queue_offline'], 'expected false: a signed command from before the connection could be a repeated one']);
   if (unless && !motion) faults.push([['motion_unless'], 'expected only with motion: true']);
   if (does !== undefined && confirm)
     faults.push([['confirm'], 'expected only with a ROS message: the agent knows the result of its own actions']);

@@ -1,6 +1,6 @@
 // Stores the family keys in a small file of the state directory. A program that reads them notices each change, so pairing and revocation
 // take effect at once. If the file is damaged, no key counts.
-import { chownSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { codeOf, messageOf, parseJson, readSmallFile, replaceFile } from '../base/index.ts';
@@ -85,9 +85,6 @@ export class FamilyKeys {
   #write(keys: readonly FamilyKey[]): void {
     const stored = keys.map(({ name, paired_at, jwk, webauthn }) => ({ name, paired_at, jwk, ...(webauthn ? { webauthn } : {}) }));
     replaceFile(this.file, `${JSON.stringify({ version: 1, keys: stored } satisfies z.infer<typeof schema>)}\n`);
-    // Written by root, the file must still be readable by the agent, which owns the state directory.
-    const { uid, gid } = statSync(join(this.file, '..'));
-    if (process.getuid?.() === 0 && uid !== 0) chownSync(this.file, uid, gid);
   }
 }
 
