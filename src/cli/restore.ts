@@ -9,7 +9,7 @@ import { ownCertificates } from '../identity/index.ts';
 import { type About, backupsFolder, backupsIn, restoreBackup } from '../outbox/index.ts';
 import { lockAllState, restoreLifetime } from '../state/index.ts';
 import { thingName } from '../wire/index.ts';
-import { readPrivate } from './shared.ts';
+import { actAsOwner, readPrivate } from './shared.ts';
 import { type Trust, verifierFor } from './signedBackup.ts';
 
 export interface RestoreArguments extends Pick<Trust, 'signer' | 'isUnverified'> {
@@ -34,6 +34,7 @@ export async function restore({ configFile, backup, identity, ...given }: Restor
   const identities = identity === undefined ? [] : await readIdentities(identity);
   const file = backup === 'latest' ? latestIn(backupsFolder(stateDir)) : resolve(backup);
   const own = ownCertificates(config).map(({ certificate_id: id }) => id);
+  actAsOwner(stateDir);
   const lock = lockAllState(stateDir);
   try {
     let complete = () => {};

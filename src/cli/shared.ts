@@ -1,5 +1,5 @@
 // Helpers that several commands share: loading a configuration despite faults, reading input files, and handling signals.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { codeOf, configFlag, printError, readSmallFile } from '../base/index.ts';
 import { type Config, duration, salvageConfig } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
@@ -44,6 +44,14 @@ export function readPrivate(path: string, label: string): string {
   const { text, mode } = readSmallFile(path);
   refuseLooseKey(path, `${label} ${path}`, mode);
   return text;
+}
+
+/** If this process runs as root, switches to the owner of the state directory: the agent could not use files that root owns. */
+export function actAsOwner(stateDir: string): void {
+  if (process.getuid?.() !== 0 || !existsSync(stateDir)) return;
+  const { uid, gid } = statSync(stateDir);
+  process.setegid?.(gid);
+  process.seteuid?.(uid);
 }
 
 /** @returns milliseconds. @throws AgentError CONFIG_INVALID if the option's text is not a duration such as `10s` */

@@ -1,11 +1,10 @@
 // Helpers shared by the `certs` commands: load the robot that a configuration describes, lock its identity, and query its agent.
-import { existsSync, statSync } from 'node:fs';
 import { type Clock, systemClock } from '../../clock/index.ts';
 import { type Config, endpointOf, loadConfig } from '../../config/index.ts';
 import { AgentError } from '../../errors.ts';
 import { isIotCoreHost, Slots } from '../../identity/index.ts';
 import { lastKnownWallMs, lockStateDir } from '../../state/index.ts';
-import { loadSalvaged, remark } from '../shared.ts';
+import { actAsOwner, loadSalvaged, remark } from '../shared.ts';
 
 export interface Robot {
   readonly config: Config;
@@ -51,11 +50,7 @@ export function warnOwnPaths(robot: Robot): void {
  * @throws AgentError STATE_DIR_UNWRITABLE, CERTS_BUSY
  */
 export async function withCertsLock<T>({ config }: Pick<Robot, 'config'>, work: () => Promise<T>): Promise<T> {
-  if (process.getuid?.() === 0 && existsSync(config.state_dir)) {
-    const { uid, gid } = statSync(config.state_dir);
-    process.setegid?.(gid);
-    process.seteuid?.(uid);
-  }
+  actAsOwner(config.state_dir);
   return withLock(lockStateDir(config.state_dir, 'certs'), work);
 }
 
