@@ -5,7 +5,7 @@ export interface Options {
   readonly name: string;
   readonly json: boolean;
   readonly seed: number;
-  /** Number of runs, or of runs per kind (--each is a synonym). Undefined means the campaign's default. */
+  /** Number of runs, or of runs per kind (--each and --seeds are synonyms). Undefined means the campaign's default. */
   readonly runs: number | undefined;
   /** The duration of a campaign with a time limit. Undefined means the campaign's default. */
   readonly forMs: number | undefined;
@@ -18,6 +18,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   runs: { type: 'string' },
   each: { type: 'string' },
+  seeds: { type: 'string' },
   for: { type: 'string' },
   only: { type: 'string' },
 } as const;
@@ -39,7 +40,9 @@ export function readOptions(args: readonly string[], known: readonly string[]): 
         ? readCount('runs', values.runs, 1)
         : values.each !== undefined
           ? readCount('each', values.each, 1)
-          : undefined,
+          : values.seeds !== undefined
+            ? readCount('seeds', values.seeds, 1)
+            : undefined,
     forMs: values.for === undefined ? undefined : milliseconds(values.for),
     only: values.only?.split(','),
   };

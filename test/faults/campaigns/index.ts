@@ -6,6 +6,7 @@ import { collect } from './collect.ts';
 import { commands } from './commands.ts';
 import { corrupt } from './corrupt.ts';
 import { diskFull } from './diskFull.ts';
+import { filler } from './filler.ts';
 import { kill } from './kill.ts';
 import { motion } from './motion.ts';
 import { narrow } from './narrow.ts';
@@ -23,6 +24,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   cloud,
   powercut,
   diskFull,
+  filler,
   corrupt,
   clock,
   motion,
