@@ -15,6 +15,8 @@ export interface FlapOptions {
   /** The alert may be raised so many times a minute before it is held. */
   readonly most: number;
   readonly kinds: () => Kinds;
+  /** Whether each message is a reading, so that a change which a summary stands for is telemetry. */
+  readonly isEachReported: boolean;
   /** The extra fields of the channel's last alert row before this run. */
   readonly standing: ReadingExtra | undefined;
   readonly startMs: number;
@@ -133,7 +135,7 @@ export class Flap {
     held.raised++;
     held.raise = row;
     held.isReported = false;
-    return NO_ROWS;
+    return this.#reading(row);
   }
 
   #clear(row: AlertRow): readonly AlertRow[] {
@@ -149,7 +151,14 @@ export class Flap {
     held.isReported = false;
     const { occurrences } = row.extra ?? {};
     if (occurrences !== undefined) held.occurrences = (held.occurrences ?? 0) + occurrences;
-    return NO_ROWS;
+    return this.#reading(row);
+  }
+
+  /** @returns the telemetry in place of a row that is part of a summary. */
+  #reading({ channel, value, extra }: AlertRow): readonly AlertRow[] {
+    if (!this.#options.isEachReported) return NO_ROWS;
+    const { alert: _, incident: __, occurrences: ___, ...rest } = extra ?? {};
+    return [{ class: 'telemetry', channel, value, extra: rest }];
   }
 
   #hold(raise: AlertRow, sinceMs: number, kinds: Kinds): Held {

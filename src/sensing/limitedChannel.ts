@@ -26,7 +26,8 @@ export class LimitedChannel {
     this.channel = new Channel(name, config, options);
     const flapOf = (alert: string) => {
       const kinds = () => new Kinds(config);
-      return new Flap(alert, { most: config.alerts_per_minute, kinds, standing: standing?.get(alert), startMs });
+      const isEachReported = alert === name && config.report.on === 'message';
+      return new Flap(alert, { most: config.alerts_per_minute, kinds, isEachReported, standing: standing?.get(alert), startMs });
     };
     this.#flaps = new Map(['', SILENT_SUFFIX, UNUSABLE_SUFFIX].map((suffix) => [name + suffix, flapOf(name + suffix)]));
     this.#all = [...this.#flaps.values()];

@@ -156,6 +156,13 @@ describe('an alert that flaps', () => {
     );
   });
 
+  it('still has each message as a reading, which is telemetry, if the channel reports each message', () => {
+    const robot = new Robot(limited({ alerts_per_minute: 1, report: { on: 'message' } }));
+    robot.flaps(500, 1_000);
+    assert.equal(robot.rows, 500);
+    assert.equal(robot.alerts.length, 3);
+  });
+
   it('tells its last state when the channel ends', () => {
     const robot = new Robot(limited({ alerts_per_minute: 1 }));
     robot.says(true, false, true, false);

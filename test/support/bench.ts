@@ -23,10 +23,10 @@ mqtt:
   budget: null
   reconnect_max: 1s
 channels:
-  gas: { report: { on: message } }
-  fire: { report: { on: message } }
-  fall: { report: { on: message } }
-  stranger: { report: { on: message } }
+  gas: { report: { on: message }, alerts_per_minute: 100000 }
+  fire: { report: { on: message }, alerts_per_minute: 100000 }
+  fall: { report: { on: message }, alerts_per_minute: 100000 }
+  stranger: { report: { on: message }, alerts_per_minute: 100000 }
   battery: { report: { on: message } }
   temperature: { report: { on: message } }
 `;
