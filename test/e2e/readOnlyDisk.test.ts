@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import type { Program } from '../../scripts/lab/program.ts';
+import { findStandIn } from '../../src/state/index.ts';
+import { compareMarks, type Mark } from '../../src/wire/index.ts';
 import { needsRoot } from '../faults/campaign.ts';
 import { Volume } from '../faults/volume.ts';
-import { Bench } from '../support/bench.ts';
+import { Bench, THING } from '../support/bench.ts';
 import { mosquittoUnavailable } from '../support/mosquitto.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { eventually } from '../support/until.ts';
@@ -36,7 +38,7 @@ describe('a disk that becomes read-only', { skip, timeout: 300_000 }, () => {
     memory = await Volume.tmpfs(runtime, 64 * MIB);
     process.env.RUNTIME_DIRECTORY = runtime;
     bench.configure('  tumble: { topic: /tumble, type: std_msgs/msg/Bool, class: alert }\n');
-    const topics = ['-t', 'elderly_bot/telemetry', '-t', 'elderly_bot/presence'];
+    const topics = ['telemetry', 'presence', 'results'].flatMap((name) => ['-t', `elderly_bot/${name}`]);
     sent = bench.run('sent', 'mosquitto_sub', [...bench.mosquittoArguments(), ...topics]);
     peer = await RosPeer.start();
     await peer.advertise('/tumble', BOOL);
@@ -59,25 +61,26 @@ describe('a disk that becomes read-only', { skip, timeout: 300_000 }, () => {
     await peer.matched('/tumble');
   };
 
-  /** Resolves with a reading that the broker has sent to the cloud. */
-  const alert = async (fits: (extra: Record<string, unknown>) => boolean): Promise<Record<string, unknown>> => {
-    const readings = () =>
-      sent.lines.flatMap(({ readings: rows = [] }) => rows as [number, number, string, unknown, Record<string, unknown>?][]);
-    const found = await eventually(
-      async () => readings().find(([, , channel, , extra]) => channel === 'tumble' && extra?.alert !== undefined && fits(extra)),
-      (each) => each !== undefined,
-      'the alert is at the broker',
-      { patienceMs: 60_000 },
+  /** The alerts that the broker has sent to the cloud, each once. */
+  const raised = (): Record<string, unknown>[] => {
+    const readings = sent.lines.flatMap(({ readings: rows = [], outbox }) =>
+      (rows as [number, number, string, unknown, Record<string, unknown>?][]).map((row) => [outbox, ...row] as const),
     );
-    return { value: found?.[3], ...found?.[4] };
+    const alerts = readings.filter(([, , , channel, , extra]) => channel === 'tumble' && extra?.alert === 'raised');
+    return [...new Map(alerts.map(([outbox, seq, , , value, extra]) => [`${outbox}/${seq}`, { value, ...extra }])).values()];
   };
 
   it('sends the next alert from memory, marked as volatile', async () => {
     await startAgent();
     await disk.abort();
     await peer.publish('/tumble', BOOL, { data: true });
-    const { value, alert: state, volatile } = await alert(({ alert: state }) => state === 'raised');
-    assert.deepEqual([value, state, volatile], [true, 'raised', true]);
+    const [alert] = await eventually(
+      async () => raised(),
+      (found) => found.length > 0,
+      'the alert is at the broker',
+      { patienceMs: 60_000 },
+    );
+    assert.deepEqual([alert?.value, alert?.volatile], [true, true]);
     assert.ok(agent.lines.some(({ event }) => event === 'storage_failed'));
   });
 
@@ -89,5 +92,54 @@ describe('a disk that becomes read-only', { skip, timeout: 300_000 }, () => {
     );
     const { problems } = await bench.status(({ link }) => link.state === 'connected');
     assert.ok(problems.some(({ code, text }) => code === 'storage_failed' && text.includes(bench.stateDir)));
+  });
+
+  it('refuses a command, because it could not remember that the command ran', async () => {
+    const command = { id: 'c1', thing: THING, command: 'ping', issued_at: Date.now(), expires_at: Date.now() + 20_000 };
+    const args = [...bench.mosquittoArguments(), '-t', 'elderly_bot/commands', '-m', JSON.stringify(command)];
+    bench.run('pub', 'mosquitto_pub', args);
+    const result = await eventually(
+      async () => sent.lines.find(({ kind, id }) => kind === 'result' && id === 'c1'),
+      (found) => found !== undefined,
+      'the result',
+    );
+    assert.deepEqual([result?.status, result?.reason], ['rejected', 'not_allowed']);
+    assert.match(String(result?.detail), /disk cannot be written/);
+  });
+
+  it('senses and delivers after a restart on the read-only disk', async () => {
+    const before = raised();
+    await agent.kill();
+    await startAgent();
+    await peer.publish('/tumble', BOOL, { data: false });
+    await bench.status(({ channels }) => channels.some(({ name, alert }) => name === 'tumble' && !alert));
+    await peer.publish('/tumble', BOOL, { data: true });
+    await eventually(
+      async () => raised(),
+      (found) => found.length > before.length,
+      'the next alert',
+      { patienceMs: 60_000 },
+    );
+    assert.ok(raised().every(({ volatile }) => volatile === true));
+  });
+
+  it('goes back to the disk once it works, with marks that the cloud takes as later', async () => {
+    await agent.kill();
+    await disk.unmount();
+    await disk.mount();
+    const presences = () => sent.lines.filter(({ online }) => online === true);
+    const before = presences().length;
+    await startAgent();
+    await eventually(
+      async () => presences().slice(before).at(-1),
+      (presence) => presence !== undefined && presence.storage === undefined,
+      'presence without storage',
+    );
+    const marks = presences().map(({ mark }) => mark as Mark);
+    assert.deepEqual(marks, marks.toSorted(compareMarks));
+    assert.equal(findStandIn(bench.stateDir), undefined, 'the stand-in is gone');
+    const { problems, outbox } = await bench.status(({ link }) => link.state === 'connected');
+    assert.ok(!problems.some(({ code }) => code === 'storage_failed' || code === 'outbox_damaged'));
+    assert.equal(outbox.evicted, 0);
   });
 });
