@@ -125,8 +125,7 @@ describe('a disk that becomes read-only', { skip, timeout: 300_000 }, () => {
 
   it('goes back to the disk once it works, with marks that the cloud takes as later', async () => {
     await agent.kill();
-    await disk.unmount();
-    await disk.mount();
+    await disk.repair();
     const presences = () => sent.lines.filter(({ online }) => online === true);
     const before = presences().length;
     await startAgent();

@@ -48,9 +48,19 @@ export class Volume {
     this.#mounted = true;
   }
 
-  /** Makes it read-only although programs write to it, as the kernel does after an error of the disk. Mount it again to repair it. */
+  /** Makes it read-only although programs write to it, as the kernel does after an error of the disk. See {@link repair}. */
   async abort(): Promise<void> {
-    await run('mount', ['-o', 'remount,abort', this.#folder]);
+    // The command may fail although the file system has aborted, if a commit of its journal was under way.
+    await run('mount', ['-o', 'remount,abort', this.#folder]).catch(() => {});
+    const canWrite = () => {
+      try {
+        writeFileSync(join(this.#folder, 'canary'), 'x');
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    if (canWrite()) throw new Error(`${this.#folder} can still be written`);
   }
 
   /** Makes it read-only. Fails if a program has a file open for writing. */
@@ -61,6 +71,16 @@ export class Volume {
   /** Cuts the power. Unsynced data is lost. The mount point remains until {@link unmount}. */
   async cut(): Promise<void> {
     await run('python3', ['-c', CUT, this.#folder]);
+  }
+
+  /** Checks and mounts it again, as after a start of the machine. No program may use it. */
+  async repair(): Promise<void> {
+    await this.unmount();
+    // It exits with 1 if it has corrected something.
+    await run('e2fsck', ['-f', '-y', this.#image ?? '']).catch((error: { code?: number }) => {
+      if (error.code !== 1) throw error;
+    });
+    await this.mount();
   }
 
   async unmount(): Promise<void> {

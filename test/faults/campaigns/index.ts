@@ -13,6 +13,7 @@ import { narrow } from './narrow.ts';
 import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
 import { provisioning } from './provisioning.ts';
+import { readOnly } from './readOnly.ts';
 import { s3 } from './s3.ts';
 import { soak } from './soak.ts';
 import { systemd } from './systemd.ts';
@@ -25,6 +26,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   powercut,
   diskFull,
   filler,
+  readOnly,
   corrupt,
   clock,
   motion,
