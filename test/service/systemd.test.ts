@@ -1,6 +1,6 @@
 // Tests the unit in a real systemd: the agent restarts after every end, loses no row, and the next start reports the cause.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { claimDomain, type RosDomain } from '../../scripts/lab/domain.ts';
 import { Caller } from '../support/caller.ts';
@@ -161,11 +161,12 @@ describe('the service in a real systemd', { skip, timeout: 600_000 }, () => {
   });
 
   it('recovers from a crash loop after its cause ends', async () => {
-    const certificate = bench.lab.path('/etc/elderly-bot/certs/robot.crt.pem');
-    renameSync(certificate, `${certificate}.away`);
+    // With a key that others can read, the agent does not start.
+    const key = bench.lab.path('/etc/elderly-bot/certs/robot.key.pem');
+    chmodSync(key, 0o644);
     process.kill(bench.pid, 'SIGKILL');
     await bench.lab.until(() => Number(properties('NRestarts').NRestarts) >= 6, 60_000);
-    renameSync(`${certificate}.away`, certificate);
+    chmodSync(key, 0o600);
     await bench.restartedAfter(0);
     await bench.status(({ link: { state } }) => state === 'connected');
   });

@@ -1,6 +1,6 @@
 // Checks whose state directory an agent accepts, and that it closes it to other users.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -34,11 +34,22 @@ describe('a state directory', () => {
     }
   });
 
-  it('is refused as a symbolic link, with the folder to which it leads', () => {
+  it('may be a symbolic link of root or of this user', () => {
+    chmodSync(stateDir, 0o755);
+    const link = join(folder, 'link');
+    symlinkSync('state', link);
+    const storage = openStorage(link);
+    storage.release();
+    assert.match(String(storage.wasOpen), /link had mode 0755/);
+    assert.equal(lstatSync(stateDir).mode & 0o777, 0o700);
+  });
+
+  it('is refused as a symbolic link of another user, with the folder to which it leads', { skip: asRoot }, () => {
     symlinkSync('state', join(folder, 'link'));
+    lchownSync(join(folder, 'link'), 4242, 4242);
     const refusal = {
       code: 'STATE_DIR_FOREIGN',
-      message: /link is a symbolic link/,
+      message: /link is a symbolic link of user 4242/,
       remedy: `set state_dir to the folder itself: ${stateDir}`,
     };
     for (const path of [join(folder, 'link'), `${join(folder, 'link')}/`]) assert.throws(() => lockStateDir(path), refusal);
