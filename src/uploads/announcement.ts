@@ -51,7 +51,8 @@ function headersOf({ file, size, sha256 }: UploadRow): Record<string, string> {
 /** A store may be on the internet, or in the zone in which the API itself answered. Without encryption it must be on this machine. */
 function refusalFor(url: string, peer: string | undefined): Refusal {
   const home = peer === undefined ? undefined : zoneOf(peer);
-  if (url.startsWith('http:')) return plainRefusal;
+  // The parser also accepts HTTP:, and blanks before it.
+  if (URL.canParse(url) && new URL(url).protocol === 'http:') return plainRefusal;
   return (address) => {
     const zone = zoneOf(address);
     return zone === 'public' || zone === home ? undefined : `the ${zone} address ${address}, but the cloud’s API is not in that zone`;

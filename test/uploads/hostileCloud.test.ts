@@ -115,6 +115,7 @@ describe('a hostile cloud', () => {
 
   for (const [url, reason] of [
     ['http://192.168.1.1/reboot', /192\.168\.1\.1 without https/],
+    ['HTTP://192.0.2.1/k1', /192\.0\.2\.1 without https/],
     ['https://192.168.1.1/reboot', /the private address 192\.168\.1\.1, but the cloud’s API is not in that zone/],
     ['https://169.254.169.254/latest/meta-data', /link-local/],
     ['https://[::ffff:10.0.0.1]/', /private/],
