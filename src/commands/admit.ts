@@ -9,6 +9,7 @@ import {
   type Command,
   command as commandSchema,
   MAX_COMMAND_BYTES,
+  MAX_ISSUED_AHEAD_MS,
   type ResultReason,
   type ResultStatus,
 } from '../wire/index.ts';
@@ -142,7 +143,9 @@ function mayHaveRun(
   { completeForMs, clock }: AdmissionFacts,
 ): boolean {
   if (completeForMs === undefined) return false;
-  return clock.trusted ? (issuedAt ?? expiresAt - ttl) < clock.wallMs - completeForMs : completeForMs < ttl;
+  if (!clock.trusted) return completeForMs < ttl;
+  // The sender's clock may be ahead of the robot's.
+  return (issuedAt ?? expiresAt - ttl) - MAX_ISSUED_AHEAD_MS < clock.wallMs - completeForMs;
 }
 
 /** Says which fields are missing, and whether the configuration could admit the command without them. */

@@ -59,7 +59,8 @@ export function openOutboxFile(
   const first = attempt(file, maxBytes, suspicions > 0);
   const { db, error } = first.db ? first : attempt(file, maxBytes, suspicions > 0);
   if (db && suspicions < REPLACED_FROM) {
-    if (!existed && expected.length > 0) markIncomplete(db);
+    // The file is new, or an older copy: it lacks commands, too.
+    if (unknownTo(db, expected).length > 0) markIncomplete(db);
     const { closed, unknown } = complete(db, expected, successor, known);
     if (unknown.length === 0) return { db, closed, damage: lostWal };
     const damage = existed ? `${file} does not contain the outboxes ${unknown.join(', ')}, which were open` : `${file} is missing or empty`;

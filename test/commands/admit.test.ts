@@ -151,7 +151,12 @@ const REFUSED: readonly [title: string, reason: string | undefined, arrival: Arr
   ['too many commands at once', 'rate_limited', arrival(good), { flooded: true }],
   ['an agent that is stopping', 'not_allowed', arrival(good), { stopping: true }],
   ['ids that cannot be recorded', 'not_allowed', arrival(good), { unrecordable: 'the disk failed' }],
-  ['a command from before the journal was restored', 'not_allowed', arrival({ ...good, issued_at: NOW - 9_000 }), { completeForMs: 8_999 }],
+  [
+    'a command from before the journal was restored',
+    'not_allowed',
+    arrival({ ...good, issued_at: NOW - 9_000 }),
+    { completeForMs: 68_999 },
+  ],
   [
     'a command without issued_at that may be from before the journal was restored',
     'not_allowed',

@@ -87,6 +87,7 @@ describe('a backup', () => {
     assert.equal(aside, join(bench.folder, 'outbox.db.before-restore-1'));
     const lifetime = Lifetime.begin(bench.folder);
     const opened = openOutboxFile(bench.folder, MAX_BYTES, lifetime.outboxes, 'after', { acceptedBy: (id) => lifetime.acceptedBy(id) });
+    assert.notEqual(new CommandJournal(opened.db, () => 0).completeForMs(), undefined);
     assert.deepEqual(opened.closed, [{ kind: 'outbox_closed', old: lost, last_seq: null, lost: [[1, 30]], successor: 'after' }]);
     assert.ok(lifetime.boot > 2, 'the count of starts continues');
     opened.db.close();

@@ -112,6 +112,12 @@ describe('a damaged outbox file', () => {
     db.close();
   });
 
+  it('has an incomplete journal if it is an older copy of the file', () => {
+    const { db } = openOutboxFile(folder, MAX_BYTES, ['old', 'later'], 'new');
+    assert.equal(new CommandJournal(db, () => 0).completeForMs(), 0);
+    db.close();
+  });
+
   it('keeps a WAL that SQLite would overwrite, for a person to examine', () => {
     const wal = join(folder, 'outbox.db-wal');
     writeFileSync(wal, Buffer.alloc(3 * PAGE));
