@@ -107,7 +107,7 @@ export class PresencePublisher {
     const missing = ['', 'the commands', 'the commands and the channels'][fitting] ?? 'the commands and the channels';
     const text = `the broker accepts packets of at most ${limits.maxPacketBytes} bytes, so the presence leaves out ${missing}`;
     problems.set('broker_packet_limit', missing === '' ? undefined : text);
-    return forms[fitting] ?? JSON.stringify(rest);
+    return forms[fitting] ?? withFewerOutboxes(rest, most);
   }
 
   #presence(session: string): Presence {
@@ -135,4 +135,18 @@ export class PresencePublisher {
   #mark(): Mark {
     return this.#options.lifetime.mark(this.#options.clock.mono());
   }
+}
+
+/**
+ * Encodes a presence that is too large because a robot has started very often without its cloud: with its open outbox, which is the last one,
+ * and as many of the oldest as fit. Once receipts cover those, a later presence lists the next ones.
+ */
+function withFewerOutboxes<T extends Partial<Pick<Presence, 'outboxes'>>>(presence: T, most: number): string {
+  let { outboxes = [] } = presence;
+  let text = JSON.stringify(presence);
+  while (outboxes.length > 1 && Buffer.byteLength(text) > most) {
+    outboxes = [...outboxes.slice(0, Math.floor((outboxes.length - 1) / 2)), ...outboxes.slice(-1)];
+    text = JSON.stringify({ ...presence, outboxes });
+  }
+  return text;
 }

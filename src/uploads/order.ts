@@ -50,14 +50,22 @@ export function mostUrgent<T extends Ranked>(rows: readonly T[], failures: (row:
   return rows.toSorted((a, b) => penalty(a) - penalty(b) || urgency(a) - urgency(b) || newestFirst(a) - newestFirst(b))[0];
 }
 
-/** Returns the rows to drop so that the rest fits into `maxBytes`, starting with the least valuable and, among equals, the oldest. */
+/** Each file also has a row of up to 500 bytes in the outbox, so this many files take at most 2 MB there, however small they are. */
+export const MOST_FILES = 4_000;
+
+/**
+ * Returns the rows to drop so that the rest fits into `maxBytes` and {@link MOST_FILES}, starting with the least valuable and, among equals,
+ * the oldest.
+ */
 export function rowsToDrop<T extends Ranked>(rows: readonly T[], maxBytes: number): T[] {
   let excess = rows.reduce((sum, { size }) => sum + size, 0) - maxBytes;
+  let excessFiles = rows.length - MOST_FILES;
   return rows
     .toSorted((a, b) => value(a) - value(b) || a.takenAtMs - b.takenAtMs)
     .filter(({ size }) => {
-      if (excess <= 0) return false;
+      if (excess <= 0 && excessFiles <= 0) return false;
       excess -= size;
+      excessFiles -= 1;
       return true;
     });
 }

@@ -69,6 +69,18 @@ describe('the presence', { timeout: 20_000 }, () => {
     assert.equal(sent, 1);
   });
 
+  it('lists the open outbox and the oldest ones that fit, of a robot that started very often without its cloud', () => {
+    const all = Array.from({ length: 3_000 }, (_, n): [string, number] => [`outbox-${n}`, 1]);
+    const publisher = publisherWith(bench.clock, () => 60_000, { oldestUncoveredMs: () => 0, unfinishedOutboxes: () => all });
+    let listed: readonly (readonly [string, number])[] = [];
+    const link = linkTo((message) => {
+      listed = message.outboxes ?? [];
+    });
+    publisher.publish({ ...link, limits: { ...NO_LIMITS, maxPacketBytes: 8_192 } }, 's-1');
+    assert.ok(listed.length > 100 && listed.length < 500, `${listed.length} outboxes`);
+    assert.deepEqual([listed[0], listed[1], listed.at(-1)], [all[0], all[1], all.at(-1)]);
+  });
+
   it('is published again before the telemetry interval becomes longer, but not when it becomes shorter', async () => {
     const sent: Presence[] = [];
     let onPublished = () => {};
