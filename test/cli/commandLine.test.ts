@@ -116,13 +116,13 @@ describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-line-'));
     const file = join(folder, 'file');
     writeFileSync(file, '');
-    for (const args of [
-      ['certs', 'dev-ca', file],
-      ['bench', 'mosquitto', file],
-    ]) {
+    for (const [reason, ...args] of [
+      ['file: EEXIST: .*; it already exists: give another path', 'certs', 'dev-ca', file],
+      ['file/certs: ENOTDIR: .*; a part of the path is a file', 'bench', 'mosquitto', file],
+    ] as const) {
       const { code, stdout, stderr } = await run(...args);
       assert.deepEqual([code, stdout], [2, ''], stderr);
-      assert.match(stderr, /^elderly-bot: .*file: EEXIST: .*; it already exists: give another path\n$/);
+      assert.match(stderr, new RegExp(`^elderly-bot: .*${reason}\n$`));
     }
     rmSync(folder, { recursive: true });
     const script = `mkdir ${folder} && cd ${folder} && rmdir ${folder} && exec ${AGENT} status`;
