@@ -19,6 +19,9 @@ const FILES_EVERY_MS = 5_000;
 /** A failing disk may not answer at all. */
 const PROBE_PATIENCE_MS = 3_000;
 
+/** On the way back there is no hurry, and a disk that works may be busy. */
+const RETURN_PATIENCE_MS = 30_000;
+
 /** The result of writing a file to the state directory: a failure, or undefined if it worked. */
 export interface Probe {
   readonly error: string | undefined;
@@ -99,7 +102,7 @@ function watchHome({ outbox, storage, clock, log, pace, onMove }: WatchParts): T
 function watchForReturn({ storage, clock, log, pace, onMove }: WatchParts): Ticker {
   return every(PROBE_EVERY_MS, () => {
     if (clock.mono() < pace.waitMs) return;
-    void probeWithin(storage.home).then(({ error }) => {
+    void probeWithin(storage.home, RETURN_PATIENCE_MS).then(({ error }) => {
       if (error !== undefined) return;
       log.info({ event: 'storage_works' }, `${storage.home} can be written again; the agent goes back to it`);
       onMove(undefined);
@@ -108,10 +111,10 @@ function watchForReturn({ storage, clock, log, pace, onMove }: WatchParts): Tick
 }
 
 /** Writes beside the event loop, which a failing disk would block. */
-async function probeWithin(folder: string): Promise<Probe> {
+async function probeWithin(folder: string, patienceMs = PROBE_PATIENCE_MS): Promise<Probe> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Probe>((resolve) => {
-    timer = setTimeout(() => resolve({ error: 'the disk does not answer', isFull: false }), PROBE_PATIENCE_MS);
+    timer = setTimeout(() => resolve({ error: 'the disk does not answer', isFull: false }), patienceMs);
   });
   return Promise.race([probe(folder), late]).finally(() => clearTimeout(timer));
 }
