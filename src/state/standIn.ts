@@ -9,6 +9,9 @@ import { AgentError } from '../errors.ts';
 /** The types of file systems in memory: `tmpfs` and `ramfs` (`man statfs`). On any other, the stand-in might be on the failed disk. */
 const IN_MEMORY = [0x01021994, 0x858458f6];
 
+/** A stand-in needs an empty outbox file with its WAL and ballast, and space for alerts. */
+const LEAST_BYTES = 8 * 1024 ** 2;
+
 /**
  * Returns the folders that may contain a stand-in: systemd's runtime directory of the service, which a command outside the service finds under
  * its default path, the user's runtime directory, and shared memory, which every Linux has.
@@ -20,7 +23,9 @@ function places({ RUNTIME_DIRECTORY, XDG_RUNTIME_DIR }: NodeJS.ProcessEnv): stri
 
 function standInPaths(stateDir: string, env: NodeJS.ProcessEnv): string[] {
   const name = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
-  return places(env).map((place) => join(place, `elderly-bot-${process.geteuid?.() ?? 0}-${name}`));
+  // Another user may have taken the first name in /dev/shm.
+  const suffixes = ['', ...Array.from({ length: 9 }, (_, n) => `-${n + 1}`)];
+  return places(env).flatMap((place) => suffixes.map((suffix) => join(place, `elderly-bot-${process.geteuid?.() ?? 0}-${name}${suffix}`)));
 }
 
 /** Returns the stand-in that exists; undefined if there is no stand-in. A folder of another user does not count. */
@@ -41,7 +46,8 @@ export function makeStandIn(stateDir: string, env: NodeJS.ProcessEnv = process.e
 function isInMemory(place: string): boolean {
   try {
     accessSync(place, constants.W_OK | constants.X_OK);
-    return IN_MEMORY.includes(statfsSync(place).type);
+    const { type, bavail, bsize } = statfsSync(place);
+    return IN_MEMORY.includes(type) && bavail * bsize >= LEAST_BYTES;
   } catch {
     return false;
   }

@@ -5,6 +5,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, every, messageOf, type Ticker } from '../../base/index.ts';
 import type { Trouble } from '../../outbox/index.ts';
+import { makeStandIn } from '../../state/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
 import { FOLDER, identitiesIn, lostFiles } from './lostFiles.ts';
 import type { ReturnPace } from './returnPace.ts';
@@ -82,12 +83,21 @@ function watchFiles({ storage, log, onLost }: WatchParts): Ticker {
 function watchHome({ outbox, storage, clock, log, pace, onMove }: WatchParts): Ticker {
   const isStuck = () => (outbox.trouble?.forMs ?? 0) >= FAILED_AFTER_MS;
   let isLooking = false;
+  let isAlone = false;
   const look = async () => {
     const probe = await probeWithin(storage.home);
     isLooking = false;
     // A commit may have worked meanwhile.
     const failure = outbox.trouble && isStuck() ? failureOf(outbox.trouble, probe) : undefined;
     if (failure === undefined) return;
+    try {
+      makeStandIn(storage.home);
+    } catch (error) {
+      // Without a place to go, the agent had better stay: it still senses, and the disk may work again.
+      if (!isAlone) log.error({ event: 'storage_failed', reason: failure }, messageOf(error));
+      isAlone = true;
+      return;
+    }
     pace.failed(clock.mono());
     log.error({ event: 'storage_failed', reason: failure }, `${storage.home} can't be written: ${failure}; the agent goes on in memory`);
     onMove(failure);
