@@ -90,7 +90,10 @@ export class PresencePublisher {
   async publishOffline(link: Link, session: string): Promise<void> {
     const offline = { ...this.#presence(session), online: false, reason: 'stopped' };
     const published = new Promise<void>((resolve) => link.publish(this.#options.topic, JSON.stringify(offline), () => resolve()));
-    await Promise.race([published.then(() => link.close()), link.ended, wait(OFFLINE_WITHIN_MS, new AbortController().signal)]);
+    // A timer that is left over would keep the process alive.
+    const over = new AbortController();
+    await Promise.race([published.then(() => link.close()), link.ended, wait(OFFLINE_WITHIN_MS, over.signal)]);
+    over.abort();
   }
 
   get #isReceiptOverdue(): boolean {

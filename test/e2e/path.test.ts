@@ -155,6 +155,7 @@ describe('the main path on real parts', { skip, timeout: 900_000 }, () => {
 
   it('publishes its last presence on SIGTERM, exits with 0 and holds no row', async () => {
     assert.equal(await agent.stop(), 0);
+    assert.ok(!agent.lines.some(({ event }) => event === 'stop_forced'), 'nothing kept the process alive');
     const farewell = await eventually(
       () => Promise.resolve(witnessed('elderly_bot/presence', (json): Presence => presence.parse(json))),
       (all) => all.some(({ online }) => !online),
