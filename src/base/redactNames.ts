@@ -7,7 +7,7 @@ export const REDACTED = '[redacted]';
 const PASSWORDS = 'passw(?:or)?[dt]|pass[-_ ]?phrase|passcode|secret(?!ar)';
 const SECRETS = `${PASSWORDS}|token|authori[sz]ation|private[-_ ]?key|credential|cookie|api[-_ ]?key|access[-_ ]?key|signature`;
 /** Short names are secret only as words of their own: `sig` is, `signal` is not. */
-const SHORT_PASSWORDS = 'pwd|otp|phone|phone[-_]?number|tel';
+const SHORT_PASSWORDS = 'pwd|pw|psk|otp|phone|phone[-_]?number|tel';
 const SHORT = `${SHORT_PASSWORDS}|pass|sig|jwt`;
 const WORD = (names: string) => `(?<![A-Za-z])(?:${names})(?![A-Za-z])`;
 /** Matches a name anywhere. */
@@ -134,6 +134,9 @@ const PROSE = new RegExp(
 /** Anything but a password has a digit, a capital or a sign: `token: revoked` has none. */
 const WORD_ONLY = /^[a-z’']+[.,;:]?$/;
 
+/** A name in C++ (`token::next`), or a path or topic. A key in base64 may begin with a slash too, but has digits or capitals. */
+const PATH = /^(?::|\/[a-z_./-]*$)/;
+
 export function withoutNamed(text: string): string {
   let kept = '';
   let from = 0;
@@ -177,7 +180,7 @@ function valueAt(text: string, start: number, name: string): Span | undefined {
 }
 
 function isHarmless(value: string, name: string): boolean {
-  if (value === REDACTED || isFileName(value) || /^[:/]/.test(value) || PROSE.test(value.split(/[\s.]/, 1)[0] ?? '')) return true;
+  if (value === REDACTED || isFileName(value) || PATH.test(value) || PROSE.test(value.split(/[\s.]/, 1)[0] ?? '')) return true;
   return !isSecretName(name, true) && (WORD_ONLY.test(value) || /^[\d.]+$/.test(value));
 }
 
