@@ -86,6 +86,10 @@ async function runReadOnly({ runs, random, say }: Context): Promise<Outcome> {
       await agent.event('connected');
       await peer.matched('/cry');
       await listens();
+      const early = agent.lines.find(({ event }) => event === 'storage_failed' || event === 'start_failed');
+      if (early) failures.push(`run ${run}: the repaired disk failed: ${JSON.stringify(early)}`);
+      const { problems: first } = await bench.status(() => true);
+      if (first.some(({ code }) => code === 'storage_failed')) failures.push(`run ${run}: ${JSON.stringify(first)}`);
       await cry(`run ${run}, before`);
       await bench.status(({ outbox }) => outbox.unconfirmed === 0, WITHIN_MS);
       await disk.abort();
