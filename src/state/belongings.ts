@@ -5,21 +5,24 @@ import { lockStateDir, type StateLock } from './lock.ts';
 import { findStandIn } from './standIn.ts';
 
 const NAMES = new Set([
-  ...[
-    'backups',
-    'ballast',
-    'identity',
-    'lifetime.json',
-    'logs',
-    'probe',
-    'restored-config.yaml',
-    'ros-ports.json',
-    'uplink.json',
-    'uploads',
-  ],
-  ...['agent.sock', 'family-keys.json', 'guard.sock', 'last-exit'],
+  'agent.sock',
+  'backups',
+  'ballast',
+  'family-keys.json',
+  'guard.sock',
+  'identity',
+  'last-exit',
+  'lifetime.json',
+  'logs',
+  'probe',
+  'restored-config.yaml',
+  'ros-ports.json',
+  'uplink.json',
+  'uploads',
 ]);
-const PATTERNS = [/^outbox\.(db|suspect)/, /\.new$/];
+const OUTBOX = /^outbox\.(db|suspect)/;
+/** The ending of a file that is being replaced. */
+const NEW = /\.new$/;
 
 /** The locks are removed last: a command that erases the others holds them. */
 const LOCKS = ['agent.lock', 'certs.lock', 'agent.lock-journal', 'certs.lock-journal'];
@@ -27,7 +30,7 @@ const LOCKS = ['agent.lock', 'certs.lock', 'agent.lock-journal', 'certs.lock-jou
 /** @returns the names of the agent's files in the directory, and of all others. */
 export function belongings(stateDir: string): { readonly own: string[]; readonly locks: string[]; readonly others: string[] } {
   const names = existsSync(stateDir) ? readdirSync(stateDir).sort() : [];
-  const isOwn = (name: string) => NAMES.has(name) || PATTERNS.some((pattern) => pattern.test(name));
+  const isOwn = (name: string) => NAMES.has(name.replace(NEW, '')) || OUTBOX.test(name);
   return {
     own: names.filter(isOwn),
     locks: names.filter((name) => LOCKS.includes(name)),

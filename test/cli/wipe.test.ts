@@ -1,13 +1,24 @@
 // `elderly-bot certs wipe` on a robot with a certificate from the console, a claim and data: what it erases, refuses, leaves and says.
 import assert from 'node:assert/strict';
-import { closeSync, copyFileSync, existsSync, linkSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { CRASH_AT, WIPE_CRASH_POINTS } from '../../src/base/index.ts';
 import { systemClock } from '../../src/clock/index.ts';
 import { type BenchFiles, benchCertificates, factsOf, readCredentials, Slots, slotPaths } from '../../src/identity/index.ts';
 import { openOutbox } from '../../src/outbox/index.ts';
-import { Lifetime, lockStateDir } from '../../src/state/index.ts';
+import { findStandIn, Lifetime, lockStateDir, makeStandIn } from '../../src/state/index.ts';
 import { CertsBench } from '../support/certs.ts';
 
 const ENDPOINT = 'abc-ats.iot.eu-central-1.amazonaws.com';
@@ -36,13 +47,17 @@ describe('elderly-bot certs wipe', { timeout: 120_000 }, () => {
     await slots.use(slots.fill({ cert, key: pem, rootCa: null }), 'elderly-bot');
     id = factsOf(readCredentials(slotPaths(slots, 'a', files.ca)).certificate).certificate_id;
   });
-  afterEach(() => bench.remove());
+  afterEach(() => {
+    const standIn = findStandIn(bench.stateDir);
+    if (standIn !== undefined) rmSync(standIn, { recursive: true });
+    bench.remove();
+  });
 
   const revokeHint = () => `aws iot --region eu-central-1 update-certificate --certificate-id ${id} --new-status REVOKED`;
 
-  function acceptAlert(): void {
-    const lifetime = Lifetime.begin(bench.stateDir);
-    const { outbox, db } = openOutbox({ stateDir: bench.stateDir, maxBytes: 64 * 1024 ** 2, clock: systemClock(0), lifetime, groupMs: 1 });
+  function acceptAlert(stateDir = bench.stateDir): void {
+    const lifetime = Lifetime.begin(stateDir);
+    const { outbox, db } = openOutbox({ stateDir, maxBytes: 64 * 1024 ** 2, clock: systemClock(0), lifetime, groupMs: 1 });
     outbox.append({ class: 'alert', channel: 'fall', value: true });
     outbox.close();
     db.close();
@@ -104,6 +119,18 @@ describe('elderly-bot certs wipe', { timeout: 120_000 }, () => {
     assert.equal(code, 0, err);
     assert.match(out, /elderly-bot did not make these files of state_dir, so they stay: letters\.txt\n/);
     assert.deepEqual(readdirSync(bench.stateDir), ['letters.txt']);
+  });
+
+  it('keeps alerts that are only in the stand-in of a failed disk, and files of the user that end like its own', async () => {
+    acceptAlert(makeStandIn(bench.stateDir));
+    writeFileSync(join(bench.stateDir, 'letters.new'), 'of the user');
+    const refused = await bench.run([...confirmed, '--data']);
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /holds 1 alert that the cloud does not have/);
+    const { code, err } = await bench.run([...confirmed, '--data', '--undelivered']);
+    assert.equal(code, 0, err);
+    assert.deepEqual(readdirSync(bench.stateDir), ['letters.new']);
+    assert.equal(findStandIn(bench.stateDir), undefined);
   });
 
   it('leaves a key that has another name, with the certificate, and says so', async () => {

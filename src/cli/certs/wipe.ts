@@ -84,17 +84,23 @@ function describeData(stateDir: string, alerts: number | undefined): string[] {
   return ['and with --data', ...paths.map((path) => `  ${path}`), ...lost];
 }
 
-/** @returns undefined if the outbox cannot be read. */
+/** Counts those of the state directory and of its stand-in, which may have alerts of their own. @returns undefined if an outbox cannot be read. */
 function undeliveredAlerts(stateDir: string): number | undefined {
-  if (!existsSync(join(stateDir, OUTBOX_FILE))) return 0;
+  const folders = [stateDir, findStandIn(stateDir)].filter((folder) => folder !== undefined);
   try {
-    const reader = OutboxReader.open(stateDir);
-    const { pending, sent } = reader.stats().classes.alert;
-    reader.close();
-    return pending + sent;
+    return folders.map(alertsIn).reduce((sum, alerts) => sum + alerts, 0);
   } catch {
     return undefined;
   }
+}
+
+/** @throws if the outbox cannot be read. */
+function alertsIn(folder: string): number {
+  if (!existsSync(join(folder, OUTBOX_FILE))) return 0;
+  const reader = OutboxReader.open(folder);
+  const { pending, sent } = reader.stats().classes.alert;
+  reader.close();
+  return pending + sent;
 }
 
 function eraseIdentity(config: Config): Kept[] {
