@@ -32,9 +32,9 @@ export class StopResults {
   /** @param id undefined for a stop without an id, which has no result. */
   add(id: string | undefined, outcome: Outcome): void {
     if (id !== undefined && (this.#together || this.#singles.lastMinute(STOP) >= SINGLE_PER_MINUTE)) {
-      const { together = { times: 0, outcome } } = { together: this.#together };
+      const { times, outcome: earlier } = this.#together ?? { times: 0, outcome };
       // A stop that was not published must not disappear among others.
-      this.#together = { id, times: together.times + 1, outcome: together.outcome.status === 'failed' ? together.outcome : outcome };
+      this.#together = { id, times: times + 1, outcome: earlier.status === 'failed' ? earlier : outcome };
       this.#timer ??= setTimeout(() => this.finish(), TOGETHER_MS).unref();
       return;
     }
