@@ -161,6 +161,7 @@ async function runUntil(
         continue;
       }
       if (!isCorruption(error) || ++failed === STARTS_AT_MOST) throw error;
+      inherited = { ...inherited, unwritten: agent.unwritten, isRestart: true };
       continue;
     }
     const ending = await Promise.race([stopped, agent.mustRestart]);
