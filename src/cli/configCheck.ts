@@ -54,7 +54,7 @@ export async function check(file: string | undefined, json: boolean): Promise<nu
   }
   const family = new FamilyKeys(config.state_dir);
   const gap = keyGap(config.commands, family.file, family.read());
-  if (gap) remark(`${gap.text}; on the robot, elderly-bot pair shows how to pair one`);
+  if (gap) remark(`${gap.text}; on the robot, elderly-bot pair add --help shows how to pair one`);
   return 0;
 }
 

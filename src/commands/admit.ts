@@ -164,7 +164,7 @@ function signerOf(command: Command, { signed }: CommandConfig, payload: Buffer, 
   if (signed === 'off' || (signed === 'optional' && sig === undefined)) return undefined;
   const { keys, damage } = facts.familyKeys();
   if (damage !== undefined) return refuseUnsigned(`the robot’s family keys can’t be used: ${damage}`);
-  if (keys.length === 0) return refuseUnsigned('no family key is paired with this robot; run elderly-bot pair on it');
+  if (keys.length === 0) return refuseUnsigned('no family key is paired with this robot; run elderly-bot pair add on it');
   if (sig === undefined) return refuseUnsigned('missing; a family key that is paired with this robot must sign this command');
   if (id === undefined || thing === undefined || issued_at === undefined || expires_at === undefined)
     return refuseUnsigned('a signed command needs id, thing, issued_at and expires_at');

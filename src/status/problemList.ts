@@ -130,12 +130,12 @@ export const PROBLEMS = {
   no_family_key: {
     severity: 'warning',
     title: 'No family key is paired, so the robot refuses every command that must be signed',
-    remedy: 'pair a phone at the robot: elderly-bot pair',
+    remedy: 'pair a phone at the robot: elderly-bot pair add --help',
   },
   family_keys_damaged: {
     severity: 'error',
     title: 'The file of the family keys cannot be used, so the robot refuses every signed command',
-    remedy: 'correct what the text names, or move the file away and pair the phones again: elderly-bot pair',
+    remedy: 'correct what the text names, or move the file away and pair the phones again: elderly-bot pair add --help',
   },
   guard_missing: {
     severity: 'error',

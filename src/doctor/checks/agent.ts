@@ -31,7 +31,7 @@ export const familyKeys = robotCheck('family_keys', 5_000, ({ config, flag }) =>
       `elderly-bot pair list${flag}`,
     );
   }
-  if (gap) return warning(gap.text, 'pair a device of the family', `elderly-bot pair --help`);
+  if (gap) return warning(gap.text, 'pair a device of the family', 'elderly-bot pair add --help');
   return ok(`${counted(paired.keys.length, 'device')} may sign ${signed.join(', ')}`);
 });
 
