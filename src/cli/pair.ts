@@ -25,16 +25,17 @@ export async function add({ config, key: given, name, fingerprint }: AddOptions)
   if (!(await isConfirmed(shown, name, fingerprint))) {
     throw refused(`the key with the fingerprint ${shown} was not paired`, 'compare the fingerprint with the one that the device shows');
   }
-  const added = await change(config, (familyKeys) => familyKeys.add(key, name, Date.now()));
-  await print([`paired: ${described(added)}`, `the key counts from now on; elderly-bot pair revoke ${shown} ends that`]);
+  const [added, file] = await change(config, (familyKeys) => [familyKeys.add(key, name, Date.now()), familyKeys.file] as const);
+  await print([`paired: ${described(added)}, in ${file}`, `the key counts from now on; elderly-bot pair revoke ${shown} ends that`]);
   return 0;
 }
 
 export async function list(config: string | undefined, json: boolean): Promise<number> {
-  const { keys, damage } = openKeys(config).read();
+  const familyKeys = openKeys(config);
+  const { keys, damage } = familyKeys.read();
   if (damage !== undefined) throw damaged(damage);
   const shown = keys.map(({ publicKey: _, ...key }) => ({ ...key, fingerprint: shownFingerprint(key.kid) }));
-  const none = 'no key is paired; elderly-bot pair add --help shows how';
+  const none = `no key is paired in ${familyKeys.file}; elderly-bot pair add --help shows how`;
   await present(shown, json, (found) => (found.length === 0 ? none : found.map(described)));
   return 0;
 }

@@ -18,9 +18,9 @@ export interface Ending {
   readonly text: string;
 }
 
-/** Whether the run ended without being asked to. A failed start is not included, because it has already reported its own error. */
+/** Whether the run ended unasked, with no problem of its own: a failed start and a repair have reported theirs. */
 export function isUnexpected({ cause }: Ending): boolean {
-  return cause !== 'clean' && cause !== 'upgrade' && cause !== 'failed_start';
+  return !['clean', 'upgrade', 'mending', 'failed_start'].includes(cause);
 }
 
 /** @param exit the last exit that systemd recorded; ignored if its invocation id shows that it was another run's. */

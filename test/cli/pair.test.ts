@@ -39,7 +39,7 @@ describe('elderly-bot pair', { timeout: 120_000 }, () => {
     const other = shownFingerprint('A'.repeat(43));
     const text = await refusal('pair', 'add', '--key', jwk(), '--name', 'Anna', '--fingerprint', other);
     assert.match(text, /was not paired; compare the fingerprint with the one that the device shows \[FAMILY_KEY_INVALID\]/);
-    assert.match((await run('pair')).stdout, /^no key is paired; elderly-bot pair add --help shows how$/m);
+    assert.match((await run('pair')).stdout, /^no key is paired in \S+family-keys\.json; elderly-bot pair add --help shows how$/m);
   });
 
   it('refuses private and unknown keys, missing files and odd names in one line', async () => {

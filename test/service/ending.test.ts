@@ -49,9 +49,9 @@ describe('the cause of the last end', () => {
     assert.equal(cause({ boot_id: null }), 'unknown');
   });
 
-  it('is unexpected except after a stop, an upgrade or a failed start', () => {
+  it('is unexpected except after a stop, an upgrade, a repair or a failed start', () => {
     const expected = ENDINGS.filter((each) => !isUnexpected({ cause: each, text: '' }));
-    assert.deepEqual(expected, ['clean', 'upgrade', 'failed_start']);
+    assert.deepEqual(expected, ['clean', 'upgrade', 'mending', 'failed_start']);
   });
 
   it('parses only a complete line of the unit', () => {
