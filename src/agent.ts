@@ -9,6 +9,7 @@ import { watchBattery, watchClock, watchDisk } from './agent/health/watches.ts';
 import { startingCredentials } from './agent/identity/starting.ts';
 import { watchIdentity } from './agent/identity/watch.ts';
 import { Running } from './agent/lifecycle/parts.ts';
+import type { Inherited, Restart } from './agent/lifecycle/restart.ts';
 import {
   appendLastWords,
   healthProbe,
@@ -26,7 +27,6 @@ import { DamageWatch, openQueue, startMaintenance } from './agent/outbox/queue.t
 import { Reflex } from './agent/reflex/reflex.ts';
 import { startChannels } from './agent/sensing/channels.ts';
 import { rescue } from './agent/storage/rescue.ts';
-import type { ReturnPace } from './agent/storage/returnPace.ts';
 import { type Lost, watchStorage } from './agent/storage/watch.ts';
 import { createUplink, saveUplink } from './agent/uplink/link.ts';
 import { startScheduled } from './agent/uploads/scheduled.ts';
@@ -41,26 +41,6 @@ import type { HealthProbe } from './service/index.ts';
 import { Lifetime, openStorage, STAND_IN_BYTES, type Stopped } from './state/index.ts';
 import type { Reloaded, Status } from './status/index.ts';
 import { VERSION } from './version.ts';
-
-/** The things that an agent takes over from the previous one in its process. */
-export interface Inherited {
-  /** Rows that the previous agent could not write to its database. */
-  readonly unwritten: readonly WaitingRow[];
-  /** Why the state directory cannot be written, so that the agent must use its stand-in. */
-  readonly failure: string | undefined;
-  /** Describes files of the state that were deleted or replaced under the previous agent. */
-  readonly lost?: string | undefined;
-  /** Whether there was a previous agent. It may have been unable to record that it stopped. */
-  readonly isRestart: boolean;
-  readonly pace: ReturnPace;
-}
-
-export interface Restart {
-  /** Why the next agent must use the stand-in of the state directory; undefined if it must try the state directory. */
-  readonly failure: string | undefined;
-  /** Describes files of the state that were deleted or replaced. */
-  readonly lost?: string;
-}
 
 /** The part of a stop's time that is left for the last presence and for the steps after it. */
 const DISCONNECT_MS = 2_000;

@@ -1,8 +1,9 @@
 // `elderly-bot run`: runs the agent in this process until a signal. The first signal stops it cleanly; a second one ends it at once.
 import { once } from 'node:events';
+import type { Inherited } from '../agent/lifecycle/restart.ts';
 import { IncompleteStop } from '../agent/lifecycle/shutdown.ts';
 import { ReturnPace } from '../agent/storage/returnPace.ts';
-import { Agent, type Inherited } from '../agent.ts';
+import { Agent } from '../agent.ts';
 import { messageOf } from '../base/index.ts';
 import { type LoadedConfig, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';

@@ -3,11 +3,12 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { count, type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
+import { type OutboxRecord, readOutboxes } from './records.ts';
 import { ROW_CLASSES } from './rows.ts';
 import { closedEvent, readable, unlessBroken } from './salvage.ts';
 import { type Db, openDatabase } from './schema.ts';
 import { sizeOf } from './space.ts';
-import { type OutboxRecord, readOutboxes, Store } from './store.ts';
+import { Store } from './store.ts';
 
 export interface Carried {
   /** The file to carry from. */

@@ -6,8 +6,9 @@ import type { Range } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 import type { Outboxes } from './outboxes.ts';
 import type { Publications } from './publications.ts';
+import type { OutboxRecord } from './records.ts';
 import { channelOf, classNumber, fitting, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
-import type { OutboxRecord, Store } from './store.ts';
+import type { Store } from './store.ts';
 
 /** Rows that have been handed out for publishing. The holder must end each claim exactly once: as published, failed or refused. */
 export interface Claim {

@@ -3,8 +3,8 @@ import { count, type EventBody, type EvictionReason, type Ranges, rangesOf } fro
 import { inParts } from './declarations.ts';
 import { stamped, type WaitingRow } from './intake.ts';
 import type { Parts } from './parts.ts';
+import type { OutboxRecord } from './records.ts';
 import { classNumber, ROW_CLASSES, type RowClass } from './rows.ts';
-import type { OutboxRecord } from './store.ts';
 
 /** Rows per eviction. */
 const BATCH = 1_000;

@@ -9,8 +9,9 @@ import type { WaitingRow } from './intake.ts';
 import { Outboxes } from './outboxes.ts';
 import { type Change, type Publication, Publications } from './publications.ts';
 import type { ReceiptEffect } from './receiptEffect.ts';
+import type { OutboxRecord } from './records.ts';
 import { className, classNumber } from './rows.ts';
-import type { OutboxRecord, Store } from './store.ts';
+import type { Store } from './store.ts';
 
 export class Ledger {
   readonly #store: Store;

@@ -1,6 +1,7 @@
 // Keeps the records of all outboxes in the file, the open outbox and earlier ones, and decides which of them presence must list.
 import { count, type Receipt, union } from '../wire/index.ts';
-import type { OutboxRecord, Store } from './store.ts';
+import type { OutboxRecord } from './records.ts';
+import type { Store } from './store.ts';
 
 /** Messages from an earlier run may reach the cloud up to this long after startup, so only a later receipt covers them all. */
 const LATE_MESSAGES_MS = 300_000;

@@ -7,11 +7,11 @@ import { codeOf, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { count } from '../wire/index.ts';
 import { outstanding } from './outboxes.ts';
+import { type OutboxRecord, readOutboxes } from './records.ts';
 import { isCorruption, OUTBOX_FILE } from './repair.ts';
 import { className, classNumber, ROW_CLASSES, type RowClass } from './rows.ts';
 import { type Db, SCHEMA_VERSION } from './schema.ts';
 import { ballastFile, sizeOf } from './space.ts';
-import { type OutboxRecord, readOutboxes } from './store.ts';
 
 export interface ShownRow {
   readonly outbox: string;

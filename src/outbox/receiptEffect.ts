@@ -2,8 +2,8 @@
 // rules are in docs/reference/protocol.md, Receipts; the model in test/model shows that each of them is necessary.
 import { coveredBy, intersect, type Mark, normalize, type Ranges, type Receipt, rangesOf, subtract, union } from '../wire/index.ts';
 import type { Publication } from './publications.ts';
+import type { OutboxRecord } from './records.ts';
 import { classNumber } from './rows.ts';
-import type { OutboxRecord } from './store.ts';
 
 /** If a row was acknowledged more than this long before the receipt's mark, the cloud's database should have it by then. */
 const RESEND_AFTER_MS = 60_000;

@@ -7,9 +7,9 @@ import { declarations } from './eviction.ts';
 import type { WaitingRow } from './intake.ts';
 import type { Parts } from './parts.ts';
 import { type ReceiptEffect, receiptEffect, unacknowledged } from './receiptEffect.ts';
+import type { OutboxRecord } from './records.ts';
 import { classNumber } from './rows.ts';
 import { unlessFull } from './space.ts';
-import type { OutboxRecord } from './store.ts';
 import type { Writer } from './writer.ts';
 
 /** `unacknowledged`: the receipt was applied, except to alerts that the broker has not acknowledged. These are sent again. */

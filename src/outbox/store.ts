@@ -3,18 +3,9 @@ import type { Statement } from 'better-sqlite3';
 import type { Range, Ranges, ReadingExtra } from '../wire/index.ts';
 import type { WaitingRow } from './intake.ts';
 import type { Publication } from './publications.ts';
+import { type OutboxRecord, readOutboxes } from './records.ts';
 import { channelOf, classNumber, decodeReading, fitting, isDeclaration, ROW_CLASSES, type RowClass, type StoredRow } from './rows.ts';
 import type { Db } from './schema.ts';
-
-export interface OutboxRecord {
-  readonly ordinal: number;
-  readonly id: string;
-  accepted: number;
-  /** Rows covered by receipts. */
-  covered: Ranges;
-  /** Rows that were evicted, or lost with a damaged file, before a receipt covered them. */
-  gone: Ranges;
-}
 
 const ALERT = classNumber('alert');
 const EVENT = classNumber('event');
@@ -288,14 +279,4 @@ export class Store {
       .pluck()
       .all(...values) as T[];
   }
-}
-
-/** Returns all outboxes of a file, oldest first. */
-export function readOutboxes(db: Db): OutboxRecord[] {
-  const found = db.prepare('select ordinal, id, accepted, covered, gone from outboxes order by ordinal').all();
-  return (found as { ordinal: number; id: string; accepted: number; covered: string; gone: string }[]).map((outbox) => ({
-    ...outbox,
-    covered: JSON.parse(outbox.covered) as Ranges,
-    gone: JSON.parse(outbox.gone) as Ranges,
-  }));
 }

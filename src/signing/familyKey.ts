@@ -12,7 +12,6 @@ export const publicJwk = z.union([
   z.object({ crv: z.literal('P-256'), kty: z.literal('EC'), x: COORDINATE, y: COORDINATE }),
   z.object({ crv: z.literal('Ed25519'), kty: z.literal('OKP'), x: COORDINATE }),
 ]);
-export type PublicJwk = z.infer<typeof publicJwk>;
 
 export const passkey = z.strictObject({
   /** The credential's id, as base64url. */

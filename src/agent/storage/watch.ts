@@ -84,20 +84,24 @@ function watchHome({ outbox, storage, clock, log, pace, onMove }: WatchParts): T
   const isStuck = () => (outbox.trouble?.forMs ?? 0) >= FAILED_AFTER_MS;
   let isLooking = false;
   let isAlone = false;
-  const look = async () => {
-    const probe = await probeWithin(storage.home);
-    isLooking = false;
-    // A commit may have worked meanwhile.
-    const failure = outbox.trouble && isStuck() ? failureOf(outbox.trouble, probe) : undefined;
-    if (failure === undefined) return;
+  const canMove = (failure: string) => {
     try {
       makeStandIn(storage.home);
+      return true;
     } catch (error) {
       // Without a place to go, the agent had better stay: it still senses, and the disk may work again.
       if (!isAlone) log.error({ event: 'storage_failed', reason: failure }, messageOf(error));
       isAlone = true;
-      return;
+      return false;
     }
+  };
+  const look = async () => {
+    const probe = await probeWithin(storage.home);
+    // A commit may have worked meanwhile.
+    const failure = outbox.trouble && isStuck() ? failureOf(outbox.trouble, probe) : undefined;
+    // The stop of this agent may take longer than a look, and a second move would double the wait for the return.
+    isLooking = failure !== undefined && canMove(failure);
+    if (failure === undefined || !isLooking) return;
     pace.failed(clock.mono());
     log.error({ event: 'storage_failed', reason: failure }, `${storage.home} can't be written: ${failure}; the agent goes on in memory`);
     onMove(failure);
