@@ -48,7 +48,7 @@ const STEPS: readonly Step[] = [
   { intro: 'Start the agent in another terminal.', command: `elderly-bot run ${CONFIG}`, background: { log: 'agent.log', until: isUp } },
   {
     intro:
-      'Simulate a home with sensors in a third terminal. The script makes a person fall after a second; without a script, keys raise alerts.',
+      'Simulate a home with sensors in a third terminal. The file `script` has the line `1s fall on`, so that a person falls after a second; without a script, keys raise alerts.',
     command: `elderly-bot simulate ${CONFIG} --script script`,
     background: { log: 'sensors.log', until: isAllReceived },
   },
@@ -75,6 +75,7 @@ const STEPS: readonly Step[] = [
 const HEAD = `# A tour
 
 Ten commands on a bench, as a newcomer types them, and their output. The tour needs Mosquitto and ROS 2 (without ROS: \`simulate --no-ros\`).
+It was written with \`ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST\`; without it, \`doctor\` also warns that the network can join the ROS graph.
 In a checkout the program is \`bin/elderly-bot\`; \`export PATH="$PWD/bin:$PATH"\` lets you type it as here.
 Written by \`npm run tour\`; a test runs it again and compares.
 `;
