@@ -182,7 +182,7 @@ export const PROBLEMS = {
   storage_failed: {
     severity: 'error',
     title:
-      'The state directory cannot be written, so the agent keeps everything in memory: alerts still leave, marked as volatile; rows that have not left are lost in a power cut, and commands other than stop are refused',
+      'The state directory cannot be written, so the agent keeps everything in memory: alerts still leave, marked as volatile; rows that have not left are lost in a power cut or when the service stops, and commands other than stop are refused',
     remedy:
       'look at dmesg, mount and df; repair or replace the disk, or mount it read-write. The agent goes back to it by itself; a restart does so at once',
   },
