@@ -11,7 +11,7 @@ export async function inviteMember(phone: string, thing: string): Promise<number
   requireThing(thing);
   return onDatabase(async (db) => {
     if (!(await invite(db, phone, thing))) {
-      throw new Refusal(`${phone} is not registered yet: register it first (POST /auth/register), then invite it`);
+      throw new Refusal('this phone number is not registered yet: register it first (POST /auth/register), then invite it');
     }
     const isKnown = (await db.query('select 1 from robots where thing = $1', [thing])).length > 0;
     const doubt = isKnown ? '' : '; the cloud has never received anything from this robot: is the name correct?';
@@ -23,7 +23,7 @@ export async function inviteMember(phone: string, thing: string): Promise<number
 export async function revokeMember(phone: string, thing: string): Promise<number> {
   requireThing(thing);
   return onDatabase(async (db) => {
-    if (!(await revoke(db, phone, thing))) throw new Refusal(`${phone} was not a member of ${thing}; nothing changed`);
+    if (!(await revoke(db, phone, thing))) throw new Refusal(`this phone number was not a member of ${thing}; nothing changed`);
     await print(`${phone} is no longer a member of ${thing}; this applies from the next request`);
     return 0;
   });
