@@ -1,6 +1,7 @@
 // Runs the checks of the robot's or the cloud's `doctor` command in parallel, each with its own deadline, so that a check that hangs does
 // not hold up the others.
 import { messageOf } from './foreign.ts';
+import { withDeadline } from './waiting.ts';
 
 export type CheckStatus = 'ok' | 'warning' | 'error' | 'skipped' | 'unknown';
 
@@ -50,23 +51,18 @@ export function exitCodeOf(results: readonly { readonly status: CheckStatus }[])
 
 async function answerOf<A>({ deadlineMs, run }: Runnable<A>): Promise<Answer<A>> {
   const deadline = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Answer<A>>((resolve) => {
-    timer = setTimeout(() => {
-      deadline.abort();
-      resolve({ kind: 'late', observed: `no answer within ${deadlineMs / 1_000} s` });
-    }, deadlineMs);
-  });
+  const late = (): Answer<A> => {
+    deadline.abort();
+    return { kind: 'late', observed: `no answer within ${deadlineMs / 1_000} s` };
+  };
   const answered = async (): Promise<Answer<A>> => ({ kind: 'answered', value: await run(deadline.signal) });
   try {
-    return await Promise.race([answered(), late]);
+    return await withDeadline(answered(), deadlineMs, late);
   } catch (error) {
     return {
       kind: 'failed',
       observed: `the check itself failed: ${messageOf(error)}`,
       remedy: 'report this as a bug of elderly-bot',
     };
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -31,6 +31,11 @@ export function writeShared(file: string, content: string | Uint8Array, mode = 0
   }
 }
 
+/** Whether the file system refused a write because the disk, or this user's share of it, is full. */
+export function isNoSpace(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '');
+}
+
 /**
  * Creates a folder and its missing parents. With `recursive`, Node.js 24 never returns if a file system answers ENOENT for a new folder in an
  * existing one, as /proc does.

@@ -25,7 +25,17 @@ export {
 } from './crashPoint.ts';
 export { eraseFile, eraseTree } from './erase.ts';
 export { eachReason, listed, systemWords, tlsWords } from './failureText.ts';
-export { isWritable, keepFilesPrivate, makeFolder, nearestCause, renameDurably, replaceFile, syncPath, writeShared } from './files.ts';
+export {
+  isNoSpace,
+  isWritable,
+  keepFilesPrivate,
+  makeFolder,
+  nearestCause,
+  renameDurably,
+  replaceFile,
+  syncPath,
+  writeShared,
+} from './files.ts';
 export { codeOf, messageOf, parseJson } from './foreign.ts';
 export {
   described,
@@ -47,4 +57,4 @@ export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.t
 export { idsOf, isPlainPath, renderUnit, Services } from './systemd.ts';
 export { requestOverSocket } from './unixSocket.ts';
 export { visible, visibleData, withoutHidden } from './visible.ts';
-export { type BackoffLimits, backoffMs, every, STABLE_AFTER_MS, type Ticker, wait } from './waiting.ts';
+export { type BackoffLimits, backoffMs, every, STABLE_AFTER_MS, type Ticker, wait, withDeadline } from './waiting.ts';

@@ -13,7 +13,7 @@ const MARKS = 4;
  * and unassigned characters. U+FE0F only selects the colour of an emoji.
  */
 const HIDDEN = /(?!\uFE0F)[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
-/** So many blanks could push the rest of the text to the next row of a terminal, so that it looks like a line of its own. */
+/** This many blanks can push the rest of the text to the next row of a terminal. It then looks like a line of its own. */
 const BLANKS = String.raw`[\p{Zs}\t\u2800]{17,}`;
 const NEEDS_CARE = new RegExp(`${HIDDEN.source}|\\p{M}|${BLANKS}`, 'u');
 const PIECE = new RegExp(`${BLANKS}|.`, 'gus');

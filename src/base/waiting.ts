@@ -26,6 +26,22 @@ export function wait(ms: number, signal: AbortSignal): Promise<boolean> {
   });
 }
 
+/**
+ * Waits for `work`, but no longer than `ms`. The work itself goes on.
+ * @param late returns the result after that time, or throws. @throws the error of `work` or of `late`
+ */
+export async function withDeadline<T>(work: Promise<T>, ms: number, late: () => T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  try {
+    return await Promise.race([work, over.then(late)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Once a connection has lasted this long, it is considered stable, and the next backoff starts from the shortest wait again. */
 export const STABLE_AFTER_MS = 60_000;
 

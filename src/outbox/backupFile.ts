@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, createReadStream, createWriteStream, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
-import { messageOf, NoIdentityError, SEALED_MAGIC, type Step, sealing, unsealing } from '../base/index.ts';
+import { isNoSpace, messageOf, NoIdentityError, SEALED_MAGIC, type Step, sealing, unsealing } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 
 const MAGIC = 'elderly-bot-backup 1 ';
@@ -147,7 +147,7 @@ function reasonOf(error: unknown): unknown {
     });
   }
   const { code, path } = error as NodeJS.ErrnoException;
-  if (error instanceof PackedError || path !== undefined || code === 'ENOSPC' || code === 'EDQUOT') return error;
+  if (error instanceof PackedError || path !== undefined || isNoSpace(error)) return error;
   const text = messageOf(error);
   if (code === 'Z_BUF_ERROR' || text === 'invalid tag') return new PackedError('it is cut off or damaged');
   return new PackedError(text === 'incorrect header check' ? 'it is not a gzip file' : text);

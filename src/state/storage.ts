@@ -1,8 +1,9 @@
 // Chooses the folder for the agent's state: the state directory, or its stand-in while the state directory cannot be written.
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { codeOf, messageOf } from '../base/index.ts';
+import { codeOf, isNoSpace, messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
+import { lockAllState } from './belongings.ts';
 import { lockStateDir, type StateLock } from './lock.ts';
 import { findStandIn, makeStandIn } from './standIn.ts';
 
@@ -44,7 +45,7 @@ export function openStorage(home: string, failure?: string): Storage {
   if (failure !== undefined) return openStandIn(home, failure);
   let lock: StateLock | undefined;
   try {
-    lock = lockStateDir(home);
+    lock = lockAllState(home);
     probe(home);
     return openHome(home, lock);
   } catch (error) {
@@ -57,7 +58,6 @@ export function openStorage(home: string, failure?: string): Storage {
 
 function openHome(home: string, lock: StateLock): Storage {
   const other = findStandIn(home);
-  const otherLock = other === undefined ? undefined : lockStateDir(other);
   return {
     home,
     folder: home,
@@ -68,10 +68,7 @@ function openHome(home: string, lock: StateLock): Storage {
     settled: () => {
       if (other !== undefined) rmSync(other, { recursive: true, force: true });
     },
-    release: () => {
-      otherLock?.release();
-      lock.release();
-    },
+    release: () => lock.release(),
   };
 }
 
@@ -105,11 +102,9 @@ function probe(folder: string): void {
     }
     rmSync(file);
   } catch (error) {
-    if (!isFull(error)) throw error;
+    if (!isNoSpace(error)) throw error;
   }
 }
-
-const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '');
 
 /** Errors of a disk or a file system, as opposed to a wrong path or missing permissions. */
 const DISK_ERRORS = ['EROFS', 'EIO', 'ENOSPC', 'EDQUOT', 'ESTALE', 'ENODEV', 'ENXIO', 'ENOTCONN', 'EUCLEAN', 'ESHUTDOWN'];

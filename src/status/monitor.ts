@@ -1,7 +1,7 @@
 // Serves GET /healthz and GET /metrics over HTTP on the address in health.listen, for monitoring systems. There is no authentication, so
 // the address should be a loopback address, and the answers must not contain secrets. Whatever others request, the agent goes on watching.
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { messageOf } from '../base/index.ts';
+import { messageOf, withDeadline } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { namesThisMachine } from './host.ts';
 import { closeServer, listeningServer } from './httpServer.ts';
@@ -75,12 +75,8 @@ export class Monitor {
 
   /** The HTTP status only says whether the agent is alive. Current problems are listed in the body, but do not affect it. */
   async #askHealth(): Promise<Health> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => {
-      timer = setTimeout(() => resolve('ROS callbacks are not served'), PROBE_WITHIN_MS);
-    });
-    const reason = await Promise.race([this.#options.probe().catch(messageOf), late]);
-    clearTimeout(timer);
+    const asked = this.#options.probe().catch(messageOf);
+    const reason = await withDeadline(asked, PROBE_WITHIN_MS, () => 'ROS callbacks are not served');
     return [reason === undefined ? 200 : 503, { alive: reason === undefined, reason: reason ?? null, problems: this.#options.problems() }];
   }
 }

@@ -1,5 +1,5 @@
 // The errors of connections and of missing answers, and the wait that makes them.
-import { codeOf } from '../base/index.ts';
+import { codeOf, withDeadline } from '../base/index.ts';
 
 /** The reason of an error if the broker is connected, but does not answer in time. */
 export const NO_ANSWER = 'NO_ANSWER';
@@ -49,16 +49,10 @@ export function reasonOf(error: unknown): string | number | undefined {
  * Waits for the broker's answer, but no longer than `ms`.
  * @param missing begins the text of the error. @throws ConnectError NO_ANSWER after `ms`; the error of `work`
  */
-export async function within<T>(work: Promise<T>, ms: number, missing: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(unanswered(missing, ms)), ms);
+export function within<T>(work: Promise<T>, ms: number, missing: string): Promise<T> {
+  return withDeadline(work, ms, () => {
+    throw unanswered(missing, ms);
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The error of a connected broker that does not answer in time. */

@@ -1,5 +1,5 @@
 // Undoes the startup steps in reverse order and within one deadline. If a step fails or never ends, the remaining steps still run.
-import { messageOf, wait } from '../../base/index.ts';
+import { messageOf, withDeadline } from '../../base/index.ts';
 import type { Logger } from '../../logs/index.ts';
 
 type Undo = () => void | Promise<void>;
@@ -66,14 +66,8 @@ export class ShutdownStack {
   /** @throws the error of the step, or one that says that it has not ended in time. It may still end later. */
   async #run({ undo, atMostMs }: Step): Promise<void> {
     const forMs = Math.max(LATE_STEP_MS, Math.min(atMostMs, this.leftMs));
-    const ended = new AbortController();
-    const late = wait(forMs, ended.signal).then((isLate) => {
-      if (isLate) throw new Error(`it did not end within ${(forMs / 1_000).toFixed(1)} s`);
+    await withDeadline(Promise.resolve(undo()), forMs, () => {
+      throw new Error(`it did not end within ${(forMs / 1_000).toFixed(1)} s`);
     });
-    try {
-      await Promise.race([undo(), late]);
-    } finally {
-      ended.abort();
-    }
   }
 }

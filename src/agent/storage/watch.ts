@@ -3,7 +3,7 @@
 // again within its process.
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, every, messageOf, type Ticker } from '../../base/index.ts';
+import { every, isNoSpace, messageOf, type Ticker, withDeadline } from '../../base/index.ts';
 import type { Trouble } from '../../outbox/index.ts';
 import { makeStandIn } from '../../state/index.ts';
 import type { Parts } from '../lifecycle/parts.ts';
@@ -125,12 +125,8 @@ function watchForReturn({ storage, clock, log, pace, onMove }: WatchParts): Tick
 }
 
 /** Writes beside the event loop, which a failing disk would block. */
-async function probeWithin(folder: string, patienceMs = PROBE_PATIENCE_MS): Promise<Probe> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Probe>((resolve) => {
-    timer = setTimeout(() => resolve({ error: 'the disk does not answer', isFull: false }), patienceMs);
-  });
-  return Promise.race([probe(folder), late]).finally(() => clearTimeout(timer));
+function probeWithin(folder: string, patienceMs = PROBE_PATIENCE_MS): Promise<Probe> {
+  return withDeadline(probe(folder), patienceMs, () => ({ error: 'the disk does not answer', isFull: false }));
 }
 
 const PROBE_BYTES = Buffer.alloc(64 * 1024, 1);
@@ -147,7 +143,7 @@ async function probe(folder: string): Promise<Probe> {
     }
     return { error: undefined, isFull: false };
   } catch (error) {
-    return { error: messageOf(error), isFull: ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '') };
+    return { error: messageOf(error), isFull: isNoSpace(error) };
   } finally {
     await rm(file, { force: true }).catch(() => {});
   }
