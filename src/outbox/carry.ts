@@ -1,12 +1,13 @@
 // Carries the content of one outbox file into another: outboxes and rows under their own names, delivered alerts and the command journal. The
 // agent does so when it moves from its state directory to the stand-in and back. The cloud drops a row that it gets from both, by its name.
-import { copyFileSync, existsSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { count, type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
+import { removeDatabase } from './databaseFiles.ts';
 import { type OutboxRecord, readOutboxes } from './records.ts';
 import { ROW_CLASSES } from './rows.ts';
 import { closedEvent, readable, unlessBroken } from './salvage.ts';
-import { type Db, openDatabase } from './schema.ts';
+import { commonColumns, type Db, insertion, openDatabase } from './schema.ts';
 import { sizeOf } from './space.ts';
 import { Store } from './store.ts';
 
@@ -64,21 +65,18 @@ function openSource(file: string, copy: string): { readonly db: Db; close(): voi
   const inPlace = unlessBroken(() => opened(file, true));
   if (inPlace) return { db: inPlace, close: () => inPlace.close() };
   if (sizeOf(file) + sizeOf(`${file}-wal`) > COPIED_UP_TO_BYTES) return undefined;
-  const remove = () => {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(`${copy}${suffix}`, { force: true });
-  };
-  remove();
+  removeDatabase(copy);
   const db = unlessBroken(() => {
     for (const suffix of ['', '-wal']) if (existsSync(`${file}${suffix}`)) copyFileSync(`${file}${suffix}`, `${copy}${suffix}`);
     return opened(copy, false);
   });
-  if (db === undefined) remove();
+  if (db === undefined) removeDatabase(copy);
   return (
     db && {
       db,
       close: () => {
         db.close();
-        remove();
+        removeDatabase(copy);
       },
     }
   );
@@ -184,20 +182,11 @@ function carryDelivered(from: Db, to: Db, ordinals: ReadonlyMap<number, number>)
 
 /** Command ids of the later file replace those of the earlier, because a command may have ended since. */
 function carryCommands(from: Db, to: Db, isLater: boolean): void {
-  const columnsOf = (db: Db) => db.prepare(`select name from pragma_table_info('commands')`).pluck().all() as string[];
-  const columns = unlessBroken(() => columnsOf(from).filter((name) => columnsOf(to).includes(name))) ?? [];
+  const columns = (unlessBroken(() => commonColumns(from, to, 'commands')) ?? []).map(({ name }) => name);
   if (columns.length === 0) return;
-  const verb = isLater ? 'insert or replace' : 'insert or ignore';
-  const put = to.prepare(`${verb} into commands (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`);
-  for (const row of unlessBroken(
-    () =>
-      from
-        .prepare(`select ${columns.join(', ')} from commands`)
-        .raw()
-        .all() as unknown[][],
-  ) ?? []) {
-    put.run(...row);
-  }
+  const put = insertion(to, isLater ? 'insert or replace' : 'insert or ignore', 'commands', columns);
+  const read = () => from.prepare(`select ${columns.join(', ')} from commands`).all();
+  for (const row of unlessBroken(read) ?? []) put.run(row);
 }
 
 /** Marks the rows that neither file has as gone. @returns the event that declares them. */

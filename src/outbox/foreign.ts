@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import * as z from 'zod';
 import { AgentError } from '../errors.ts';
 import { checkerOf } from './foreignRows.ts';
-import { columnsOf, createTables, type Db, quickCheck, SCHEMA_VERSION, tablesOf, versionOf } from './schema.ts';
+import { columnsOf, createTables, type Db, insertion, quickCheck, SCHEMA_VERSION, tablesOf, versionOf } from './schema.ts';
 
 /** The file is not a database that this program wrote. The message says why. */
 export class ForeignError extends Error {}
@@ -81,12 +81,12 @@ function refuseOtherSchema(foreign: Db, fresh: Db, extra: string): void {
 
 function copyTable(foreign: Db, fresh: Db, table: string): void {
   const columns = columnsOf(fresh, table);
-  const names = columns.map(({ name }) => name).join(', ');
+  const names = columns.map(({ name }) => name);
   const check = checkerOf(table, columns);
   fresh.exec(`delete from ${table}`);
-  const insert = fresh.prepare(`insert into ${table} (${names}) values (${columns.map(({ name }) => `@${name}`).join(', ')})`);
+  const insert = insertion(fresh, 'insert', table, names);
   let n = 0;
-  for (const row of foreign.prepare(`select ${names} from ${table}`).iterate()) {
+  for (const row of foreign.prepare(`select ${names.join(', ')} from ${table}`).iterate()) {
     n++;
     refuseUnlessGood(row, check, `${table}, row ${n}`);
     insert.run(row);

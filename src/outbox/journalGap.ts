@@ -1,6 +1,5 @@
 // Remembers since when the journal has been complete. A restored, repaired or replaced file lacks commands that ran before, so a command from
 // that time could run twice. Times are running times, because the wall clock of a robot that has just started may be wrong.
-
 import type { Db } from './schema.ts';
 import { Notes } from './tables.ts';
 

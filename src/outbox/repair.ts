@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { codeOf, crashPoint, messageOf, replaceFile } from '../base/index.ts';
 import type { EventBody, Ranges } from '../wire/index.ts';
 import { type Carried, carry } from './carry.ts';
+import { freeName, removeDatabase, setAside } from './databaseFiles.ts';
 import { markIncomplete } from './journalGap.ts';
 import { closedEvent, salvage, unknownTo } from './salvage.ts';
 import { DamagedError, type Db, openDatabase } from './schema.ts';
@@ -33,6 +34,9 @@ export const MENDED = `${OUTBOX_FILE}.mended`;
 /** The file that a restoration writes. It is worthless until it is renamed to {@link MENDED}. */
 export const RESTORING = `${OUTBOX_FILE}.restoring`;
 
+/** The ending of a damaged file that was set aside. */
+const DAMAGED = 'damaged';
+
 /** A file that has been suspected this many times is replaced even if its pages pass the check. */
 const REPLACED_FROM = 2;
 
@@ -53,7 +57,7 @@ export function openOutboxFile(
   finishReplacement(stateDir);
   const existed = existsSync(file) && statSync(file).size > 0;
   // If the database file is gone, its WAL may still be there, and SQLite must not apply it to a new file.
-  if (!existed && expected.length > 0) setAside(file);
+  if (!existed && expected.length > 0) setAside(file, DAMAGED);
   const lostWal = setForeignWalAside(file);
   const suspicions = readSuspicions(stateDir).split('\n').length - 1;
   const first = attempt(file, maxBytes, suspicions > 0);
@@ -69,7 +73,7 @@ export function openOutboxFile(
   db?.close();
   const closed = mend(file, mended, maxBytes, expected, successor, known);
   crashPoint('salvage_built');
-  const aside = setAside(file);
+  const aside = setAside(file, DAMAGED);
   crashPoint('salvage_set_aside');
   renameSync(mended, file);
   crashPoint('salvage_done');
@@ -86,11 +90,10 @@ function finishReplacement(stateDir: string): void {
   const file = join(stateDir, OUTBOX_FILE);
   const mended = join(stateDir, MENDED);
   if (!existsSync(file) && existsSync(mended)) {
-    if (existsSync(`${file}-wal`)) setAside(file);
+    if (existsSync(`${file}-wal`)) setAside(file, DAMAGED);
     renameSync(mended, file);
   }
-  for (const name of [MENDED, RESTORING])
-    for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(join(stateDir, `${name}${suffix}`), { force: true });
+  for (const name of [MENDED, RESTORING]) removeDatabase(join(stateDir, name));
 }
 
 /** Carries the rows of `carried` into the file. @returns the outboxes that the file lacks even so, and the events that declare all losses. */
@@ -136,7 +139,7 @@ export function isCorruption(error: unknown): boolean {
 
 /** Copies whatever is readable in the damaged file to a new file next to it. The damaged file stays in place, so a kill does no harm. */
 function mend(file: string, mended: string, maxBytes: number, expected: readonly string[], successor: string, known: Known): EventBody[] {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(`${mended}${suffix}`, { force: true });
+  removeDatabase(mended);
   const fresh = openDatabase(mended, maxBytes);
   try {
     markIncomplete(fresh);
@@ -182,23 +185,7 @@ function setForeignWalAside(file: string): string | undefined {
     closeSync(descriptor);
   }
   if (WAL_MAGIC.includes(header.readUInt32BE())) return undefined;
-  const aside = `${freeName(file)}-wal`;
+  const aside = `${freeName(file, DAMAGED)}-wal`;
   renameSync(wal, aside);
   return `${wal} does not begin like a WAL; it was set aside as ${aside}`;
-}
-
-function freeName(file: string): string {
-  for (let n = 1; ; n++) {
-    const name = `${file}.damaged-${n}`;
-    if (['', '-wal'].every((suffix) => !existsSync(`${name}${suffix}`))) return name;
-  }
-}
-
-/** Renames a database together with its WAL, without which its content would be incomplete. @returns the new name. */
-function setAside(file: string): string {
-  const aside = freeName(file);
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
-  }
-  return aside;
 }

@@ -1,12 +1,13 @@
 // Replaces the outbox file with a backup. The backup may be anyone's: its signature is verified first, its size is limited, and its rows are
 // copied one by one into a new file (foreign.ts). If the process is killed at any step, the next start has either the old or the new file.
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { renameSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { codeOf, crashPoint, makeFolder, messageOf, renameDurably, syncPath } from '../base/index.ts';
+import { codeOf, crashPoint, isNoSpace, makeFolder, messageOf, renameDurably, syncPath } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { backupsFolder, sweep, TEXTS, UNFINISHED } from './backup.ts';
 import { type Content, readHead, unpackBackup } from './backupFile.ts';
+import { removeDatabase, setAside } from './databaseFiles.ts';
 import { copyForeign, openForeign } from './foreign.ts';
 import { markIncomplete } from './journalGap.ts';
 import { MENDED, OUTBOX_FILE, RESTORING } from './repair.ts';
@@ -123,25 +124,15 @@ function swap(fresh: string, stateDir: string): string | undefined {
   removeDatabase(mended);
   renameDurably(fresh, mended);
   crashPoint('restore_ready');
-  const aside = setAside(target);
+  // Move the content of the WAL into the file, so that the file alone is complete. If a damaged file cannot be opened, its WAL is renamed
+  // with it.
+  unlessBroken(() => checkpoint(target));
+  const aside = setAside(target, 'before-restore');
+  syncPath(stateDir);
   crashPoint('restore_set_aside');
   renameSync(mended, target);
   syncPath(stateDir);
   crashPoint('restore_done');
-  return aside;
-}
-
-/** Renames the file out of the way. @returns its new path; undefined if there was no file. */
-function setAside(file: string): string | undefined {
-  // Move the content of the WAL into the file, so that the file alone is complete. If a damaged file cannot be opened, its WAL is renamed
-  // with it.
-  unlessBroken(() => checkpoint(file));
-  const parts = ['', '-wal', '-shm'].filter((suffix) => existsSync(`${file}${suffix}`));
-  if (parts.length === 0) return undefined;
-  let aside = '';
-  for (let n = 1; aside === '' || existsSync(aside); n++) aside = `${file}.before-restore-${n}`;
-  for (const suffix of parts) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
-  syncPath(dirname(file));
   return aside;
 }
 
@@ -154,13 +145,9 @@ function checkpoint(file: string): void {
   }
 }
 
-function removeDatabase(file: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${file}${suffix}`, { force: true });
-}
-
 function explained(error: unknown, file: string): unknown {
   const code = codeOf(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL') {
+  if (isNoSpace(error) || code === 'SQLITE_FULL') {
     return new AgentError('BACKUP_NO_ROOM', `the disk is full: ${file} could not be unpacked`, {
       remedy: 'free twice the size of the unpacked outbox on the disk of state_dir',
       cause: error,

@@ -6,7 +6,7 @@ import { parseJson } from '../base/index.ts';
 import { type EventBody, type Ranges, rangesOf, subtract, union } from '../wire/index.ts';
 import { checkerOf } from './foreignRows.ts';
 import { ROW_CLASSES } from './rows.ts';
-import { columnsOf, type Db, tablesOf } from './schema.ts';
+import { commonColumns, type Db, insertion, tablesOf } from './schema.ts';
 
 interface DamagedOutbox {
   readonly ordinal: number;
@@ -156,16 +156,12 @@ export function readable(read: (first: number, last: number) => unknown[][], fir
  * is left out, because it could stop the agent at each start.
  */
 function copyTable(damaged: Db, fresh: Db, table: string): void {
-  // A file of an earlier version lacks the newest columns.
-  const there = unlessBroken(() => columnsOf(damaged, table).map(({ name }) => name)) ?? [];
-  const columns = columnsOf(fresh, table).filter(({ name }) => there.includes(name));
+  const columns = unlessBroken(() => commonColumns(damaged, fresh, table)) ?? [];
   const names = columns.map(({ name }) => name);
   const check = checkerOf(table, columns);
   const keys = columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk);
-  const put = unlessBroken(() =>
-    fresh.prepare(`insert or ignore into ${table} (${names.join(', ')}) values (${names.map((name) => `@${name}`).join(', ')})`),
-  );
-  if (!put) return;
+  if (names.length === 0) return;
+  const put = insertion(fresh, 'insert or ignore', table, names);
   for (const order of ['asc', 'desc']) {
     const by = keys.map(({ name }) => `${name} ${order}`).join(', ');
     const readAll = () => {

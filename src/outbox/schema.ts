@@ -215,6 +215,22 @@ export function columnsOf(db: Db, table: string): Column[] {
   return db.prepare('select name, type, pk from pragma_table_info(?)').all(table) as Column[];
 }
 
+/** Returns the columns of `to` that `from` has too: a file of an earlier version lacks the newest. @throws SQLite's error */
+export function commonColumns(from: Db, to: Db, table: string): Column[] {
+  const there = columnsOf(from, table).map(({ name }) => name);
+  return columnsOf(to, table).filter(({ name }) => there.includes(name));
+}
+
+/** @returns a statement that takes the values by the names of the columns. @throws SQLite's error */
+export function insertion(
+  db: Db,
+  verb: 'insert' | 'insert or ignore' | 'insert or replace',
+  table: string,
+  columns: readonly string[],
+): Database.Statement {
+  return db.prepare(`${verb} into ${table} (${columns.join(', ')}) values (${columns.map((name) => `@${name}`).join(', ')})`);
+}
+
 export function tablesOf(db: Db): string[] {
   return db.prepare(`select name from sqlite_schema where type = 'table' order by name`).pluck().all() as string[];
 }

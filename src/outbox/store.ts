@@ -21,6 +21,11 @@ export class Store {
     this.#onCommit = onCommit;
   }
 
+  /** Whether the database has not been closed. */
+  get isOpen(): boolean {
+    return this.#db.open;
+  }
+
   /** Runs `work` atomically. A nested transaction becomes part of the outer one. */
   transaction(work: () => void): void {
     const isOutermost = !this.#db.inTransaction;

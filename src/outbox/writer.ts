@@ -142,7 +142,8 @@ export class Writer {
 
   /** Reports a database error and schedules another commit. Rethrows any other error. */
   failed(error: unknown): void {
-    if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error) || isClosed(error))) throw error;
+    if (!(error instanceof Error) || !(codeOf(error)?.startsWith('SQLITE_') || isDiskFull(error) || this.#isRefusedByClosed(error)))
+      throw error;
     this.#isFailing = true;
     this.#failingSinceMs = isDiskFull(error) ? undefined : (this.#failingSinceMs ?? this.#parts.clock.mono());
     this.#stuck = { sinceMs: this.#stuck?.sinceMs ?? this.#parts.clock.mono(), code: codeOf(error) };
@@ -153,6 +154,11 @@ export class Writer {
   /** See {@link Outbox.failingForMs}. */
   get failingForMs(): number | undefined {
     return this.#failingSinceMs === undefined ? undefined : this.#parts.clock.mono() - this.#failingSinceMs;
+  }
+
+  /** Whether better-sqlite3 refused a call because its database is closed, as in a stop of which another step failed. */
+  #isRefusedByClosed(error: Error): boolean {
+    return error instanceof TypeError && !this.#parts.store.isOpen;
   }
 
   /** See {@link Outbox.trouble}. */
@@ -194,9 +200,4 @@ export class Writer {
       this.append({ class: 'event', body });
     }
   }
-}
-
-/** Whether better-sqlite3 refuses a call because its database is closed, as in a stop of which another step failed. */
-function isClosed(error: Error): boolean {
-  return error instanceof TypeError && error.message === 'The database connection is not open';
 }
