@@ -1,6 +1,5 @@
 // Decides whether a request names this machine. A web page can make the name of its own server lead to the robot (DNS rebinding), and
 // could then read the metrics; the Host header still has the page's name.
-
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 

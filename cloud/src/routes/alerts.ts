@@ -1,5 +1,6 @@
 // GET /alerts and POST /alerts/{id}/acknowledge, for members. Reading the list also marks its alerts as seen by the user.
 import { z } from 'zod';
+import { flapping } from '../../../src/wire/index.ts';
 import { acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/index.ts';
 import { component, errors, HttpError } from '../http/index.ts';
 import type { Uploads } from '../uploads/index.ts';
@@ -30,8 +31,7 @@ const alert = component(
       .int()
       .nullable()
       .describe('How often an event happened while its alert stood; null while it stands, and for other alerts'),
-    flapping: z
-      .object({ raised: z.number().int(), cleared: z.number().int(), ms: z.number().int() })
+    flapping: flapping
       .nullable()
       .describe('How often a flapping alert was raised again and cleared since it was raised, within ms; null for other alerts'),
     volatile: z.boolean().describe('Whether the robot could not write the alert to its disk'),

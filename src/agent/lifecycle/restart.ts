@@ -3,13 +3,9 @@ import type { WaitingRow } from '../../outbox/index.ts';
 import type { ReturnPace } from '../storage/returnPace.ts';
 
 /** The things that an agent takes over from the previous one in its process. */
-export interface Inherited {
+export interface Inherited extends Restart {
   /** Rows that the previous agent could not write to its database. */
   readonly unwritten: readonly WaitingRow[];
-  /** Why the state directory cannot be written, so that the agent must use its stand-in. */
-  readonly failure: string | undefined;
-  /** Describes files of the state that were deleted or replaced under the previous agent. */
-  readonly lost?: string | undefined;
   /** Whether there was a previous agent. It may have been unable to record that it stopped. */
   readonly isRestart: boolean;
   readonly pace: ReturnPace;
@@ -19,5 +15,5 @@ export interface Restart {
   /** Why the next agent must use the stand-in of the state directory; undefined if it must try the state directory. */
   readonly failure: string | undefined;
   /** Describes files of the state that were deleted or replaced. */
-  readonly lost?: string;
+  readonly lost?: string | undefined;
 }

@@ -62,6 +62,5 @@ function rotateHere(robot: Robot, timeoutS: number): Promise<Rotated> {
 }
 
 function partsOf({ config, slots, clock }: Robot, timeoutS: number): Parameters<typeof provisionByClaim>[0] {
-  const report = (step: string) => remark(step);
-  return { config, slots, clock, timeoutMs: timeoutS * 1_000, report };
+  return { config, slots, clock, timeoutMs: timeoutS * 1_000, report: remark };
 }
