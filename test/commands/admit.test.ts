@@ -4,8 +4,7 @@ import fc from 'fast-check';
 import { type AdmissionFacts, type Arrival, admit, isStop } from '../../src/commands/admit.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { MAX_COMMAND_BYTES } from '../../src/wire/index.ts';
-
-const NOW = Date.UTC(2027, 0, 1);
+import { admissionFacts, NOW } from '../support/admission.ts';
 
 const commands = configSchema.shape.commands.parse({
   buzzer: { topic: '/buzzer_command', type: 'std_msgs/Bool', message: { data: '$value' }, args: { value: { type: 'boolean' } } },
@@ -53,25 +52,7 @@ const commands = configSchema.shape.commands.parse({
   snapshot: { does: 'snapshot' },
 });
 
-function facts(over: Partial<AdmissionFacts> = {}): AdmissionFacts {
-  return {
-    thing: 'bot',
-    clock: { wallMs: NOW, trusted: true, connectedAtMs: NOW - 60_000 },
-    commands,
-    known: () => false,
-    recent: () => 0,
-    latestValue: () => undefined,
-    moving: undefined,
-    noMotion: undefined,
-    familyKeys: () => ({ keys: [], damage: undefined }),
-    unable: () => undefined,
-    flooded: false,
-    stopping: false,
-    unrecordable: undefined,
-    completeForMs: undefined,
-    ...over,
-  };
-}
+const facts = (over: Partial<AdmissionFacts> = {}) => admissionFacts(commands, over);
 
 const untrusted = { clock: { wallMs: NOW, trusted: false, connectedAtMs: undefined } };
 

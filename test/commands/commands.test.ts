@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { pino } from 'pino';
-import { Commands } from '../../src/commands/index.ts';
+import type { Commands } from '../../src/commands/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { CommandJournal } from '../../src/outbox/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { commandsOn } from '../support/runningCommands.ts';
 import { until } from '../support/until.ts';
 
 const commands = configSchema.shape.commands.parse({
@@ -44,19 +44,9 @@ describe('running commands', () => {
         published.push(message);
       },
     };
-    const running = new Commands({
-      thing: 'bot',
-      commands,
+    const running = commandsOn(bench, commands, {
       publishers: new Map(['buzzer', 'stop', 'drive'].map((name) => [name, [publisher]])),
-      outbox: bench.outbox,
-      journal: new CommandJournal(bench.db, () => bench.clock.mono()),
-      clock: bench.clock,
-      guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
       builtin: { ping: () => Promise.reject(new Error('the action failed')) },
-      latestValue: () => undefined,
-      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
-      connectedForMs: () => 60_000,
-      log: pino({ level: 'silent' }),
     });
     running.start();
     return running;

@@ -1,12 +1,12 @@
 // Tests that a flood of commands neither fills the outbox nor displaces what the family needs, and that a stop always works.
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { pino } from 'pino';
-import { Commands } from '../../src/commands/index.ts';
+import type { Commands } from '../../src/commands/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { CommandJournal } from '../../src/outbox/index.ts';
 import type { ResultBody } from '../../src/wire/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { commandsOn } from '../support/runningCommands.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -29,20 +29,11 @@ describe('the robot in a flood of commands', () => {
     published = [];
     floods.length = 0;
     const publisher = (name: string) => [{ subscribers: 1, publish: () => void published.push(name) }];
-    running = new Commands({
-      thing: 'bot',
-      commands,
+    running = commandsOn(bench, commands, {
       publishers: new Map(Object.keys(commands).map((name) => [name, publisher(name)])),
-      outbox: bench.outbox,
       journal,
-      clock: bench.clock,
-      guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
-      builtin: {},
-      latestValue: () => undefined,
-      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
       connectedForMs: () => HOUR_MS,
       onFlood: (text) => floods.push(text),
-      log: pino({ level: 'silent' }),
     });
   });
   afterEach(() => bench.remove());

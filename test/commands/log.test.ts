@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { pino } from 'pino';
-import { Commands } from '../../src/commands/index.ts';
+import type { Commands } from '../../src/commands/index.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { CommandJournal, OUTBOX_FILE, readCommandLog } from '../../src/outbox/index.ts';
 import { type OutboxBench, outboxBench } from '../support/outbox.ts';
+import { commandsOn } from '../support/runningCommands.ts';
 import { until } from '../support/until.ts';
 
 const buzzer = { topic: '/buzzer', type: 'std_msgs/Bool', message: { data: '$value' }, args: { value: { type: 'boolean' } } };
@@ -67,20 +67,8 @@ describe('the log of commands', () => {
         isPublished = true;
       },
     };
-    running = new Commands({
-      thing: 'bot',
-      commands,
-      publishers: new Map(Object.keys(commands).map((name) => [name, [publisher]])),
-      outbox: bench.outbox,
-      journal,
-      clock: bench.clock,
-      guard: { missing: undefined, arm: () => Promise.resolve({ disarm: () => {} }), trip: () => {} },
-      builtin: {},
-      latestValue: () => undefined,
-      familyKeys: { read: () => ({ keys: [], damage: undefined }) },
-      connectedForMs: () => 60_000,
-      log: pino({ level: 'silent' }),
-    });
+    const publishers = new Map(Object.keys(commands).map((name) => [name, [publisher]]));
+    running = commandsOn(bench, commands, { publishers, journal });
   });
   afterEach(() => bench.remove());
 

@@ -7,9 +7,8 @@ import { type AdmissionFacts, type Arrival, admit } from '../../src/commands/adm
 import { configSchema } from '../../src/config/index.ts';
 import { publicJwk } from '../../src/signing/familyKey.ts';
 import type { FamilyKey } from '../../src/signing/index.ts';
+import { admissionFacts, NOW } from '../support/admission.ts';
 import { authenticator, type Phone, phone, signedText } from '../support/familyKeys.ts';
-
-const NOW = Date.UTC(2027, 0, 1);
 
 const commands = configSchema.shape.commands.parse({
   door: {
@@ -46,23 +45,7 @@ describe('a command that a family key must sign', () => {
 
   const verdictOf = (json: Fields | string, over: Partial<AdmissionFacts> = {}, arrived: Partial<Arrival> = {}) => {
     const payload = Buffer.from(typeof json === 'string' ? json : JSON.stringify(json));
-    const facts: AdmissionFacts = {
-      thing: 'bot',
-      clock: { wallMs: NOW, trusted: true, connectedAtMs: NOW - 60_000 },
-      commands,
-      known: () => false,
-      recent: () => 0,
-      latestValue: () => undefined,
-      moving: undefined,
-      noMotion: undefined,
-      familyKeys: () => ({ keys, damage: undefined }),
-      unable: () => undefined,
-      flooded: false,
-      unrecordable: undefined,
-      completeForMs: undefined,
-      stopping: false,
-      ...over,
-    };
+    const facts = admissionFacts(commands, { familyKeys: () => ({ keys, damage: undefined }), ...over });
     return admit({ payload, retained: false, expiryMs: undefined, ...arrived }, facts);
   };
   /** The reason and the detail of the refusal. */

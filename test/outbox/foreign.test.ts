@@ -93,9 +93,9 @@ const CHANGES: readonly (readonly [name: string, sql: string, text: RegExp])[] =
   ['a wrong count', 'update tally set rows = 1000 where class = 0', /different commits: the tally of class 0/],
   ['a file outside of the spool', `update uploads set file = '../../identity/a/key.pem'`, /uploads, row 1: .*without a folder/],
   ['a hidden file', `update uploads set file = '.bashrc', told = 1`, /uploads, row 1: .*without a folder/],
-  ['an id that is none', `update commands set id = 'a b' where id = 'one'`, /commands, row \d: .*id/],
-  ['a result that is none', `update commands set result = '{}' where id = 'one'`, /commands, row \d: .*expected a result/],
-  ['an alert that is none', `update delivered_alerts set body = 'x'`, /delivered_alerts, row 1: .*not a reading/],
+  ['an invalid id', `update commands set id = 'a b' where id = 'one'`, /commands, row \d: .*id/],
+  ['an invalid result', `update commands set result = '{}' where id = 'one'`, /commands, row \d: .*expected a result/],
+  ['an invalid alert', `update delivered_alerts set body = 'x'`, /delivered_alerts, row 1: .*not a reading/],
 ];
 
 describe('a backup that somebody made', () => {
