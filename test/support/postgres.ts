@@ -2,9 +2,9 @@
 // unless a test needs it.
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './ports.ts';
@@ -53,9 +53,21 @@ export class Postgres {
     this.#settings = settings;
   }
 
-  static async start(options: PostgresOptions = {}): Promise<Postgres> {
-    const bin = findPostgres();
-    if (!bin) throw new Error(`PostgreSQL is not installed: no ${NEEDED.join(', ')} in PATH or ${DEBIAN}; apt-get install postgresql`);
+  static start(options: PostgresOptions = {}): Promise<Postgres> {
+    const flags = ['-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
+    return Postgres.#create(options, 'initdb', (data) => ['-D', data, ...flags]);
+  }
+
+  /** Starts a standby that streams from this server. `select pg_promote()` makes it a primary. */
+  standby(): Promise<Postgres> {
+    return Postgres.#create({}, 'pg_basebackup', (data) => ['-D', data, '-d', this.url, '-R', '-X', 'stream', '-c', 'fast', '--no-sync']);
+  }
+
+  static async #create(options: PostgresOptions, program: string, argsFor: (data: string) => readonly string[]): Promise<Postgres> {
+    const found = findPostgres();
+    if (!found) throw new Error(`PostgreSQL is not installed: no ${NEEDED.join(', ')} in PATH or ${DEBIAN}; apt-get install postgresql`);
+    // A folder in PATH may have links to only some of the programs.
+    const bin = dirname(realpathSync(join(found, 'postgres')));
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-postgres-'));
     const durability = options.durable ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
     const server = new Postgres(bin, folder, await freePort(), [...durability, ...(options.settings ?? [])]);
@@ -63,8 +75,7 @@ export class Postgres {
       mkdirSync(server.#data, { mode: 0o700 });
       const user = serverUser();
       if (user) for (const path of [folder, server.#data]) chownSync(path, user.uid, user.gid);
-      const options = ['-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
-      const [command = '', ...args] = server.#command('initdb', ['-D', server.#data, ...options]);
+      const [command = '', ...args] = server.#command(program, argsFor(server.#data));
       await run(command, args, { cwd: folder });
       process.on('exit', server.#killOnExit);
       await server.restart();
@@ -77,6 +88,15 @@ export class Postgres {
 
   get url(): string {
     return this.urlOf('postgres');
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** The folder of its Unix socket. */
+  get folder(): string {
+    return this.#folder;
   }
 
   urlOf(database: string): string {

@@ -31,6 +31,8 @@ export interface Database extends Sql {
    * @returns a function that stops listening.
    */
   listen(channel: string, onPayload: (payload: string) => void): Promise<() => Promise<void>>;
+  /** The connections in use, and the callers that wait for one. Only a server has it. */
+  readonly load?: () => { readonly waiting: number; readonly busy: number };
   /** Waits for running statements. */
   close(): Promise<void>;
 }
