@@ -8,7 +8,7 @@ import { messageOf } from '../../src/base/index.ts';
 import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts';
 import { BrokerLink } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
-import { type Database, DatabaseSocket, migrate, openDatabase, usable } from './database/index.ts';
+import { type Database, DatabaseSocket, migrate, openDatabase, SHARED_CONNECTIONS, sharesConnections, usable } from './database/index.ts';
 import { Refusal } from './errors/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest } from './ingest/index.ts';
@@ -36,6 +36,9 @@ export interface Cloud {
 export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
   const db = await openDatabase(settings, log);
   try {
+    if (settings.databaseUrl !== null && (await usable(db, sharesConnections(settings.databaseUrl)))) {
+      log.warn({ event: 'database_pooled', reason: SHARED_CONNECTIONS }, 'set pool_mode = session, or lead DATABASE_URL past the pooler');
+    }
     const migrated = await usable(db, migrate(db));
     await usable(db, applyRetention(db, settings.retention, Date.now()));
     log.info({ event: 'database_open', kind: db.kind, migrated }, 'the database is open');

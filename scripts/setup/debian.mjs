@@ -23,6 +23,7 @@ const FOR_TESTS = [
   { name: 'mosquitto', program: 'mosquitto' },
   { name: 'mosquitto-clients', program: 'mosquitto_sub' },
   { name: 'postgresql', program: 'initdb' },
+  { name: 'pgbouncer', program: 'pgbouncer' },
   { name: 'faketime', program: 'faketime' },
   { name: 'openssl', program: 'openssl' },
   { name: 'nginx-light', program: 'nginx' },

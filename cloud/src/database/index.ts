@@ -1,5 +1,6 @@
 export { columnsOf, copyCell, type Database, type Param, refusesData, type Sql, storableJson, storableText } from './database.ts';
 export { migrate, pendingMigrations } from './migrate.ts';
 export { type DatabaseSettings, openDatabase, usable } from './open.ts';
+export { SHARED_CONNECTIONS, sharesConnections } from './pooler.ts';
 export { postgresDatabase } from './postgres.ts';
 export { type CommandDatabase, DatabaseSocket, databaseOverSocket } from './socket.ts';

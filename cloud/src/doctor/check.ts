@@ -51,7 +51,8 @@ export function reachOf(error: unknown): Reach {
   const first = error instanceof AggregateError ? (error.errors[0] as { code?: unknown } | undefined)?.code : code;
   const text = `${String(first ?? '')} ${message}`;
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return 'name';
-  if (/ECONNREFUSED/.test(text)) return 'refused';
+  // ENOENT is about a Unix socket.
+  if (/ECONNREFUSED|ENOENT/.test(text)) return 'refused';
   if (/ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|timeout|timed out/i.test(text)) return 'timeout';
   return TLS.test(text) ? 'tls' : 'other';
 }

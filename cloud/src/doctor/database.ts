@@ -4,25 +4,26 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { messageOf } from '../../../src/base/index.ts';
-import { type DatabaseSettings, pendingMigrations, postgresDatabase } from '../database/index.ts';
+import { type DatabaseSettings, pendingMigrations, postgresDatabase, SHARED_CONNECTIONS, sharesConnections } from '../database/index.ts';
 import { Refusal } from '../errors/index.ts';
 import { type Finding, ok, problem, unreachable, warning } from './check.ts';
 
 const CONNECT_MS = 6_000;
 /** If the clocks differ by more, the tokens of robots with a correct clock are invalid. */
 const SKEW_MS = 120_000;
-const LOOPBACK = /^(localhost|127\.|\[?::1|$)/;
+/** A Unix socket begins with its path. */
+const LOCAL = /^(\/|localhost|127\.|\[?::1)/;
+const USE_SESSIONS = 'set pool_mode = session in pgbouncer, or lead DATABASE_URL past the pooler';
 const USE_TLS = 'add ?sslmode=verify-full&sslrootcert=/path/to/ca.pem to DATABASE_URL';
 
 export async function checkDatabase({ databaseUrl, dataDir }: DatabaseSettings): Promise<Finding[]> {
   if (databaseUrl === null) return [inTheProcess(dataDir)];
-  const { hostname, port } = new URL(databaseUrl);
-  const place = `${hostname || 'localhost'}:${port || 5432}`;
   const client = new pg.Client({
     connectionString: databaseUrl,
     connectionTimeoutMillis: CONNECT_MS,
     application_name: 'elderly-bot-cloud doctor',
   });
+  const place = client.host.startsWith('/') ? `${client.host}/.s.PGSQL.${client.port}` : `${client.host}:${client.port}`;
   client.on('error', () => {});
   try {
     await client.connect();
@@ -32,13 +33,14 @@ export async function checkDatabase({ databaseUrl, dataDir }: DatabaseSettings):
     const skewMs = Number((clock.rows[0] as { ms: string }).ms) - (askedMs + Date.now()) / 2;
     const isEncrypted = (encrypted.rows[0] as { ssl: boolean } | undefined)?.ssl === true;
     const findings = [await versionOf(databaseUrl, `${place}${isEncrypted ? ', encrypted' : ''}`)];
-    if (!isEncrypted && !LOOPBACK.test(hostname)) {
+    if (!isEncrypted && !LOCAL.test(client.host)) {
       findings.push(warning('database_in_the_clear', `the connection to ${place} is not encrypted`, USE_TLS));
     }
     if (Math.abs(skewMs) >= SKEW_MS) {
       const observed = `this machine's clock is ${Math.abs(Math.round(skewMs / 1_000))} s ${skewMs > 0 ? 'behind' : 'ahead of'} the database's`;
       findings.push(problem('clock', observed, 'synchronize both clocks over the network (timedatectl set-ntp true)'));
     }
+    if (await sharesConnections(databaseUrl)) findings.push(warning('database_pooled', `${place}: ${SHARED_CONNECTIONS}`, USE_SESSIONS));
     return findings;
   } catch (error) {
     return [faultOf(error, place)];

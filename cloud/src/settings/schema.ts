@@ -8,6 +8,8 @@ const SECRET = `at least ${MIN_SECRET_CHARACTERS} secret characters (openssl ran
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const HOUR_MS = 3_600_000;
 const INTERVAL = 'expected a time such as 2s or 5m, at most 1h';
+const DATABASE =
+  'expected postgresql://user:password@host:5432/database, postgresql:///database?host=/var/run/postgresql for a Unix socket, or nothing for the database in the process';
 const ENDPOINT = 'the host name of your AWS IoT Core (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or of another MQTT broker';
 
 /** In milliseconds; 0 means off. A robot sends a message once a minute, so a time in seconds is refused. */
@@ -28,10 +30,10 @@ const topicPattern = z.string().superRefine((text, context) => {
 
 export const databaseSchema = z.object({
   DATABASE_URL: z
-    .url({
-      protocol: /^postgres(ql)?$/,
-      error: 'expected postgresql://user:password@host:5432/database, or nothing for the database in the process',
-    })
+    .string()
+    // libpq allows an empty host after a user, for a Unix socket. A URL does not.
+    .transform((text) => text.replace(/^(postgres(?:ql)?:\/\/[^/@]*@)\//, '$1localhost/'))
+    .pipe(z.url({ protocol: /^postgres(ql)?$/, error: DATABASE }))
     .optional(),
   CLOUD_DATA_DIR: z.string().default('./cloud-data'),
 });
