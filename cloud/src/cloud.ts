@@ -8,7 +8,7 @@ import { messageOf } from '../../src/base/index.ts';
 import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts';
 import { BrokerLink } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
-import { type Database, DatabaseSocket, migrate, openDatabase, SHARED_CONNECTIONS, sharesConnections, usable } from './database/index.ts';
+import { DatabaseSocket, type Databases, migrate, openDatabases, SHARED_CONNECTIONS, sharesConnections, usable } from './database/index.ts';
 import { Refusal } from './errors/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest } from './ingest/index.ts';
@@ -34,18 +34,19 @@ export interface Cloud {
 }
 
 export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
-  const db = await openDatabase(settings, log);
+  const databases = await openDatabases(settings, log);
+  const { upkeep } = databases;
   try {
-    if (settings.databaseUrl !== null && (await usable(db, sharesConnections(settings.databaseUrl)))) {
+    if (settings.databaseUrl !== null && (await usable(upkeep, sharesConnections(settings.databaseUrl)))) {
       log.warn({ event: 'database_pooled', reason: SHARED_CONNECTIONS }, 'set pool_mode = session, or lead DATABASE_URL past the pooler');
     }
-    const migrated = await usable(db, migrate(db));
-    await usable(db, applyRetention(db, settings.retention, Date.now()));
-    log.info({ event: 'database_open', kind: db.kind, migrated }, 'the database is open');
-    const { start, stop } = await assemble(db, settings, log);
+    const migrated = await usable(upkeep, migrate(upkeep));
+    await usable(upkeep, applyRetention(upkeep, settings.retention, Date.now()));
+    log.info({ event: 'database_open', kind: upkeep.kind, migrated }, 'the database is open');
+    const { start, stop } = await assemble(databases, settings, log);
     return { ...(await start()), stop };
   } catch (error) {
-    await db.close();
+    await databases.close();
     throw error;
   }
 }
@@ -56,18 +57,19 @@ export interface Parts {
   stop(): Promise<void>;
 }
 
-/** Creates all parts on an open database. They don't listen or connect before `start`. */
-export async function assemble(db: Database, settings: Settings, log: Logger): Promise<Parts> {
+/** Creates all parts on open databases. They don't listen or connect before `start`. */
+export async function assemble(databases: Databases, settings: Settings, log: Logger): Promise<Parts> {
+  const { ingest: fast, http: db, upkeep } = databases;
   const metrics = new Metrics(() => link.state === 'subscribed');
-  const notifier = new ChangeNotifier(db, log.child({ module: 'stream' }));
+  const notifier = new ChangeNotifier(fast, log.child({ module: 'stream' }));
   const receipts = new Receipts({
-    db,
+    db: fast,
     log: log.child({ module: 'receipts' }),
     intervalMs: settings.receiptIntervalMs,
     publish: (topic, payload) => link.publish(topic, payload),
   });
   const ingest = new Ingest({
-    db,
+    db: fast,
     patterns: settings.patterns,
     log: log.child({ module: 'ingest' }),
     onCommitted: (messages) => {
@@ -94,7 +96,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
   const attempts = new AttemptLimits(db, secretKey);
   const devices = new Devices({ db, audience: () => publicOrigin ?? urlOf(app), ca: deviceCa });
   const maintenance = new Maintenance({
-    db,
+    db: upkeep,
     log: log.child({ module: 'maintenance' }),
     retention: settings.retention,
     silentAfterMs: settings.silentAfterMs,
@@ -148,7 +150,7 @@ export async function assemble(db: Database, settings: Settings, log: Logger): P
       await notifier.stop();
       store?.close();
       await socket?.stop();
-      await db.close();
+      await databases.close();
     },
   };
 }

@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { print } from '../../../src/base/index.ts';
 import { assemble } from '../cloud.ts';
-import type { Database } from '../database/index.ts';
+import { type Database, sharedDatabase } from '../database/index.ts';
 import { settingsFrom } from '../settings/index.ts';
 
 /** The fewest settings with which all routes exist. No part is started, so nothing connects. */
@@ -14,7 +14,7 @@ export async function printOpenApi(): Promise<number> {
 }
 
 export async function openApi(): Promise<object> {
-  const { app } = await assemble(NO_DATABASE, settingsFrom(SETTINGS), pino({ level: 'silent' }));
+  const { app } = await assemble(sharedDatabase(NO_DATABASE), settingsFrom(SETTINGS), pino({ level: 'silent' }));
   await app.ready();
   return app.swagger();
 }

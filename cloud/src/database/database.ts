@@ -18,10 +18,16 @@ export interface Sql {
   readonly copy?: (statement: string, pieces: Iterable<string>) => Promise<void>;
 }
 
+/** The server cancels a statement that waits for a lock, or runs, longer than this. PGlite has a single connection and ignores it. */
+export interface Limits {
+  readonly lockMs: number;
+  readonly statementMs: number;
+}
+
 export interface Database extends Sql {
   readonly kind: 'postgres' | 'pglite';
   /** Commits when `work` resolves and rolls back when it rejects. After it resolves, the rows are durable and visible. */
-  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  transaction<T>(work: (sql: Sql) => Promise<T>, limits?: Limits): Promise<T>;
   /** Copies the whole data directory as tar.gz. Only PGlite has it; use pg_dump for a server. */
   readonly dump?: () => Promise<Blob>;
   /**
@@ -43,6 +49,11 @@ export interface Database extends Sql {
  */
 export function refusesData(error: unknown): boolean {
   return /^(22|23|54)[0-9A-Z]{3}$/.test(codeOf(error) ?? '');
+}
+
+/** Whether the server cancelled a statement: a lock that another transaction holds, a deadlock, or a statement that ran too long. */
+export function tookTooLong(error: unknown): boolean {
+  return /^(55P03|40P01|57014)$/.test(codeOf(error) ?? '');
 }
 
 /** The type number of bigint in PostgreSQL. */

@@ -1,6 +1,17 @@
-export { columnsOf, copyCell, type Database, type Param, refusesData, type Sql, storableJson, storableText } from './database.ts';
+export {
+  columnsOf,
+  copyCell,
+  type Database,
+  type Limits,
+  type Param,
+  refusesData,
+  type Sql,
+  storableJson,
+  storableText,
+  tookTooLong,
+} from './database.ts';
 export { migrate, pendingMigrations } from './migrate.ts';
-export { type DatabaseSettings, openDatabase, usable } from './open.ts';
+export { type DatabaseSettings, type Databases, openDatabase, openDatabases, sharedDatabase, usable } from './open.ts';
 export { SHARED_CONNECTIONS, sharesConnections } from './pooler.ts';
 export { postgresDatabase } from './postgres.ts';
 export { type CommandDatabase, DatabaseSocket, databaseOverSocket } from './socket.ts';

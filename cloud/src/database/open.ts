@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
+import type { ConnectionOptions } from './connections.ts';
 import type { Database } from './database.ts';
 import { pgliteDatabase } from './pglite.ts';
 import { postgresDatabase } from './postgres.ts';
@@ -19,10 +20,42 @@ const REMEDIES = {
   pglite: 'check CLOUD_DATA_DIR',
 } as const;
 
-export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings, log?: Logger): Promise<Database> {
-  if (databaseUrl === null) return usable({ kind: 'pglite' }, pgliteDatabase(dataDir));
+/**
+ * The pools of `serve`. Each has its own connections and its own limit for a statement, so that slow requests of families never delay a
+ * robot's alert, and upkeep delays neither. `ingest` also serves receipts and notifications. An instance uses at most these connections
+ * and one for LISTEN.
+ */
+const POOLS = {
+  ingest: { connections: 8, statementMs: 8_000 },
+  http: { connections: 6, statementMs: 10_000 },
+  upkeep: { connections: 3, statementMs: 30_000 },
+} as const;
+
+export interface Databases extends Readonly<Record<keyof typeof POOLS, Database>> {
+  close(): Promise<void>;
+}
+
+/** Opens the pools. PGlite has a single connection, which all of them share. */
+export async function openDatabases(settings: DatabaseSettings, log: Logger): Promise<Databases> {
+  if (settings.databaseUrl === null) return sharedDatabase(await openDatabase(settings));
+  const generation = { current: 0 };
+  const open = (pool: keyof typeof POOLS): Database => serverDatabase(settings.databaseUrl ?? '', { ...POOLS[pool], generation }, log);
+  const pools = { ingest: open('ingest'), http: open('http'), upkeep: open('upkeep') };
+  return { ...pools, close: async () => void (await Promise.all(Object.values(pools).map((pool) => pool.close()))) };
+}
+
+export function sharedDatabase(db: Database): Databases {
+  return { ingest: db, http: db, upkeep: db, close: () => db.close() };
+}
+
+export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings): Promise<Database> {
+  return databaseUrl === null ? usable({ kind: 'pglite' }, pgliteDatabase(dataDir)) : serverDatabase(databaseUrl);
+}
+
+function serverDatabase(url: string, options: Omit<ConnectionOptions, 'url'> = {}, log?: Logger): Database {
   return postgresDatabase({
-    url: databaseUrl,
+    ...options,
+    url,
     onIdleError: ({ message }) =>
       log?.warn({ event: 'database_connection_lost', reason: message }, 'an idle connection to the database broke'),
   });

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
 import { from } from 'pg-copy-streams';
 import { type ConnectionOptions, Connections, isBroken } from './connections.ts';
-import type { Database, Param, Sql } from './database.ts';
+import type { Database, Limits, Param, Sql } from './database.ts';
 import { listenTo } from './listen.ts';
 
 export function postgresDatabase(options: ConnectionOptions): Database {
@@ -13,10 +13,10 @@ export function postgresDatabase(options: ConnectionOptions): Database {
   return {
     kind: 'postgres',
     ...sqlOn((work) => connections.use('statement', work)),
-    transaction: (work) =>
+    transaction: (work, limits) =>
       connections.use('transaction', async (client) => {
         try {
-          await client.query('begin');
+          await client.query(limits ? `begin; ${applied(limits)}` : 'begin');
           const result = await work({
             ...sqlOn((statement) => statement(client)),
             copy: (statement, pieces) => pipeline(Readable.from(pieces), client.query(from(statement))),
@@ -33,6 +33,11 @@ export function postgresDatabase(options: ConnectionOptions): Database {
     load: () => ({ waiting: connections.waiting, busy: connections.busy }),
     close: () => connections.end(),
   };
+}
+
+/** In the round trip of BEGIN. */
+function applied({ lockMs, statementMs }: Limits): string {
+  return `set local lock_timeout = ${lockMs}; set local statement_timeout = ${statementMs}`;
 }
 
 function sqlOn(on: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>): Sql {
