@@ -17,7 +17,7 @@ let givenMask: number | undefined;
 
 /** Makes all new files private to this user, except those that `writeShared` writes. */
 export function keepFilesPrivate(): void {
-  givenMask = process.umask(0o077);
+  givenMask ??= process.umask(0o077);
 }
 
 /** Writes a file for other users too, such as a configuration, a certificate or a unit, and creates its folder. */
