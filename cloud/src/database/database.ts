@@ -44,11 +44,12 @@ export interface Database extends Sql {
 }
 
 /**
- * Whether the database refused the data (SQLSTATE classes 22, 23, 54: bad value, constraint, too deep or too long). A retry then fails
- * the same way. After any other error, such as a lost connection or a deadlock, a retry may succeed.
+ * Whether the database refused the data, so that a retry fails the same way: a bad value (class 22), a null (23502), a check (23514), JSON
+ * that is nested too deeply (54001). After any other error a retry may succeed, also after these of the same classes: 2200H is a sequence
+ * at its end, 54000 a limit of the server, and 23505 can be a sequence that a failover set back.
  */
 export function refusesData(error: unknown): boolean {
-  return /^(22|23|54)[0-9A-Z]{3}$/.test(codeOf(error) ?? '');
+  return /^(22(?!00H)[0-9A-Z]{3}|23502|23514|54001)$/.test(codeOf(error) ?? '');
 }
 
 /** Whether the server cancelled a statement: a lock that another transaction holds, a deadlock, or a statement that ran too long. */
