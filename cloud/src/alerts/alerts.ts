@@ -27,6 +27,8 @@ export interface Alert {
   readonly flapping: Flapping | null;
   /** Whether the robot could not write a row of the alert to its disk. */
   readonly volatile: boolean;
+  /** Why the cloud could not read the alert; null if it could. Its value is then unknown, and maybe its channel (`unread`). */
+  readonly unread: string | null;
   /** The users who saw the alert, each with the time of their first view. */
   readonly seen_by: { readonly user_id: number; readonly at: number }[];
 }
@@ -38,7 +40,7 @@ export interface AlertQuery {
   readonly before?: number | null;
 }
 
-const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.occurrences, a.flapping, a.volatile,
+const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.occurrences, a.flapping, a.volatile, a.unread,
   a.acknowledged_by,
   (extract(epoch from a.committed_at) * 1000)::bigint as committed_at,
   (extract(epoch from a.seen_at) * 1000)::bigint as seen_at,

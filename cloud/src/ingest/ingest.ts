@@ -133,11 +133,11 @@ export class Ingest {
       } catch (error) {
         if (refuses(error) && messages.length > 1) return this.#commitOneByOne(incoming, messages);
         const [only, message] = [incoming[0], messages[0]];
-        const canBePoison = message && (message.kind !== 'poison' || message.names !== null);
-        if (refuses(error) && only && canBePoison) {
-          const reason = `the message could not be stored: ${messageOf(error)}`;
+        const reason = `the message could not be stored: ${messageOf(error)}`;
+        const poison = refuses(error) && only && message ? asPoison(only, message, reason) : null;
+        if (only && poison) {
           log.error({ event: 'message_refused', topic: only.topic, reason }, 'the message will be stored as poison');
-          messages[0] = asPoison(only, message, reason);
+          messages[0] = poison;
           continue;
         }
         if (tries === 0) {
@@ -172,7 +172,7 @@ function commit(db: Database, messages: readonly Message[], nowMs: number): Prom
   return db.transaction(async (sql) => {
     const corrected = await cover(sql, outboxChanges(messages));
     await insertRows(sql, rows);
-    await recordAlerts(sql, rows);
+    await recordAlerts(sql, messages, nowMs);
     await claimUploads(sql, rows, nowMs);
     await correctTimes(sql, rows, corrected);
     await recordStorage(sql, await updateRobots(sql, messages, nowMs), nowMs);

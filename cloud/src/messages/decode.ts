@@ -16,12 +16,14 @@ import {
   type Reading,
   type Result,
   reading,
+  readingExtra,
   result,
   thingName,
   UPWARD,
   type Upward,
 } from '../../../src/wire/index.ts';
-import type { Content, EventRow, FlatState, Incoming, Message, Names, PoisonMessage, RowTable, UnreadRow } from './message.ts';
+import type { Content, EventRow, FlatState, Incoming, Message, Names, PoisonMessage, RowTable, UnreadAlert, UnreadRow } from './message.ts';
+import { alertOf, alertOfReading, alertsIn, carriesAlert, thingIn } from './unreadAlerts.ts';
 
 type Body = Record<string, unknown>;
 
@@ -56,10 +58,12 @@ export async function decode(patterns: readonly string[], incoming: Incoming): P
   const place = placeOf(patterns, incoming.topic);
   if (!place) return poison(incoming, null, null, `the topic matches none of the patterns ${patterns.join(', ')}`);
   let body: unknown;
+  let text: string | null = null;
   try {
-    body = JSON.parse(await textOf(place, incoming.payload));
+    text = await textOf(place, incoming.payload);
+    body = JSON.parse(text);
   } catch (error) {
-    return poison(incoming, place, null, `unreadable: ${messageOf(error)}`);
+    return poison(incoming, place, null, `unreadable: ${messageOf(error)}`, text);
   }
   const thing = thingName.safeParse((body as { thing?: unknown } | null)?.thing);
   if (!thing.success) return poison(incoming, place, null, 'the message has no valid thing');
@@ -70,12 +74,26 @@ export async function decode(patterns: readonly string[], incoming: Incoming): P
   return read(place, incoming, thing.data, body as Body);
 }
 
-/** Turns a message that the database refused into poison. The row names are kept, unless the message is poison already. */
-export function asPoison(incoming: Incoming, message: Message, reason: string): PoisonMessage {
-  if (message.kind === 'poison') return { ...message, names: null, reason };
-  const names = message.kind === 'rows' ? message.names : null;
-  const thing = message.kind === 'rows' ? message.names.thing : message.presence.thing;
-  return { kind: 'poison', topic: incoming.topic, payload: incoming.payload, prefix: message.prefix, thing, reason, names };
+/**
+ * Turns a message that the database refused into poison. If the database refuses that too, each further call drops a part: the names, so
+ * that no receipt covers the rows, then the alerts.
+ * @returns null if nothing is left to drop.
+ */
+export function asPoison(incoming: Incoming, message: Message, reason: string): PoisonMessage | null {
+  if (message.kind === 'poison') {
+    if (message.names !== null) return { ...message, names: null, reason };
+    return message.unreadAlerts.length > 0 ? { ...message, unreadAlerts: [], reason } : null;
+  }
+  const { topic, payload } = incoming;
+  const { prefix } = message;
+  if (message.kind === 'presence') {
+    const { thing } = message.presence;
+    return { kind: 'poison', topic, payload, prefix, thing, reason, names: null, alerting: thing, unreadAlerts: [] };
+  }
+  const { names, readings } = message;
+  const alerts = readings.map((row) => alertOfReading(row, names, reason)).filter((alert) => alert !== null);
+  const unreadAlerts = [...message.unreadAlerts, ...alerts];
+  return { kind: 'poison', topic, payload, prefix, thing: names.thing, reason, names, alerting: names.thing, unreadAlerts };
 }
 
 async function textOf(place: Place, payload: Uint8Array): Promise<string> {
@@ -85,7 +103,7 @@ async function textOf(place: Place, payload: Uint8Array): Promise<string> {
 }
 
 function decodePresence(place: Place, incoming: Incoming, thing: string, body: Body): Message {
-  const parsed = presence.safeParse(body);
+  const parsed = parse(presence, body);
   if (!parsed.success) return poison(incoming, place, thing, firstIssue(parsed.error));
   return { kind: 'presence', prefix: place.prefix, presence: parsed.data };
 }
@@ -100,7 +118,8 @@ function decodeRows(place: Place, incoming: Incoming, thing: string, body: Body)
   if (names.seqs.length === 0 && rows.length > 0) return poison(incoming, place, thing, 'no row has a valid seq');
   try {
     const state = place.suffix === 'telemetry' ? stateOf(names, body) : null;
-    return { kind: 'rows', prefix: place.prefix, topic: incoming.topic, names, state, ...contentOf(table, rows) };
+    const content = contentOf(table, rows, names, body.kind === 'alert');
+    return { kind: 'rows', prefix: place.prefix, topic: incoming.topic, names, state, ...content };
   } catch (error) {
     return { ...poison(incoming, place, thing, `unreadable: ${messageOf(error)}`), names };
   }
@@ -119,16 +138,20 @@ function seqOf(row: unknown): number | null {
   return Number.isSafeInteger(seq) && (seq as number) >= 1 ? (seq as number) : null;
 }
 
-/** @throws RangeError if a row is nested too deeply for JSON.stringify. */
-function contentOf(table: RowTable, rows: readonly unknown[]): Content {
+/**
+ * @param isAlert whether the message says that it has an alert. If no row has one, its first row stands for it.
+ * @throws RangeError if a row is nested too deeply for JSON.stringify.
+ */
+function contentOf(table: RowTable, rows: readonly unknown[], names: Names, isAlert: boolean): Content {
   const readings: Reading[] = [];
   const results: Result[] = [];
   const events: EventRow[] = [];
   const unread: UnreadRow[] = [];
   const unnamed: string[] = [];
+  const unreadAlerts: UnreadAlert[] = [];
   const readers: Record<RowTable, (row: unknown) => string | null> = {
-    readings: (row) => addParsed(reading.safeParse(row), readings),
-    results: (row) => addParsed(result.safeParse(row), results),
+    readings: (row) => addParsed(readReading(row), readings),
+    results: (row) => addParsed(parse(result, row), results),
     events: (row) => addEvent(row, events),
   };
   for (const row of rows) {
@@ -138,9 +161,35 @@ function contentOf(table: RowTable, rows: readonly unknown[]): Content {
     const raw = JSON.stringify(row);
     if (seq === null) unnamed.push(raw);
     else unread.push({ seq, raw, reason });
+    if (table === 'readings' && carriesAlert(raw)) unreadAlerts.push(alertOf(row, names, reason));
   }
-  const alert = readings.some((row) => row[4]?.alert !== undefined);
-  return { readings, results, events, unread, unreadTable: table, unnamed, alert };
+  let alert = readings.some((row) => row[4]?.alert !== undefined) || unreadAlerts.length > 0;
+  if (table === 'readings' && isAlert && !alert) {
+    unreadAlerts.push(alertOf(rows[0], names, 'kind: the message is an alert, but no row has one'));
+    alert = true;
+  }
+  return { readings, results, events, unread, unreadTable: table, unnamed, unreadAlerts, alert };
+}
+
+/** Reads a row of a newer robot without the elements and the optional fields that this version does not know. */
+function readReading(row: unknown): z.ZodSafeParseResult<Reading> {
+  const [short, long] = reading.options;
+  const strict = (Array.isArray(row) && row.length === 4 ? short : long).safeParse(row);
+  if (strict.success || !Array.isArray(row)) return strict;
+  const [seq, at, channel, value, given] = row as unknown[];
+  const extra = parse(readingExtra, given ?? {}).data ?? {};
+  // A value of `alert` that this version does not know may still mean danger, and so may an alert in another place.
+  const hidesAlert = extra.alert === undefined && carriesAlert(JSON.stringify(row));
+  return hidesAlert ? strict : long.safeParse([seq, at, channel, value, extra]);
+}
+
+/** Parses without the optional fields whose values are invalid, such as a word that only a newer robot knows. */
+function parse<T extends z.ZodType>(schema: T, given: unknown): z.ZodSafeParseResult<z.infer<T>> {
+  const first = schema.safeParse(given);
+  if (first.success || typeof given !== 'object' || given === null) return first;
+  const invalid = new Set(first.error.issues.map(({ path }) => path[0]));
+  const second = schema.safeParse(Object.fromEntries(Object.entries(given).filter(([key]) => !invalid.has(key))));
+  return second.success ? second : first;
 }
 
 /** Stores an event of an unknown kind (from a newer robot) as it is. An event of a known kind must match its schema. */
@@ -148,7 +197,7 @@ function addEvent(row: unknown, events: EventRow[]): string | null {
   const envelope = eventEnvelope.safeParse(row);
   if (!envelope.success) return firstIssue(envelope.error);
   const { seq, at, kind } = envelope.data;
-  const known = KNOWN_KINDS.has(kind) ? eventBody.safeParse(row) : null;
+  const known = KNOWN_KINDS.has(kind) ? parse(eventBody, row) : null;
   if (known && !known.success) return firstIssue(known.error);
   const body = Object.fromEntries(Object.entries(envelope.data).filter(([key]) => !ENVELOPE_KEYS.has(key)));
   events.push({ seq, at, kind, body, known: known?.data ?? null });
@@ -168,9 +217,14 @@ function firstIssue(error: z.ZodError): string {
   return issue ? `${issue.path.join('.') || 'message'}: ${issue.message}` : 'invalid';
 }
 
-function poison(incoming: Incoming, place: Place | null, thing: string | null, reason: string): PoisonMessage {
+/** @param text the inflated payload; null if it is the payload itself. */
+function poison(incoming: Incoming, place: Place | null, thing: string | null, reason: string, text: string | null = null): PoisonMessage {
   const { topic, payload } = incoming;
-  return { kind: 'poison', topic, payload, prefix: place?.prefix ?? null, thing, reason, names: null };
+  const mayAlert = place?.suffix === 'telemetry' || place?.suffix === 'backlog';
+  const shown = mayAlert ? (text ?? Buffer.from(payload).toString()) : '';
+  const alerting = place?.thing ?? thing ?? thingIn(shown);
+  const unreadAlerts = alertsIn(shown, reason);
+  return { kind: 'poison', topic, payload, prefix: place?.prefix ?? null, thing, reason, names: null, alerting, unreadAlerts };
 }
 
 export function patternProblem(pattern: string): string | null {

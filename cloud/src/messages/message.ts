@@ -15,6 +15,16 @@ export interface UnreadRow {
   readonly reason: string;
 }
 
+/** An alert in a row or message that could not be read or stored. It is raised all the same, marked with the reason. */
+export interface UnreadAlert {
+  readonly channel: string;
+  readonly incident: string;
+  /** Null if unreadable. The cloud's time then counts. */
+  readonly raisedAt: number | null;
+  readonly resolvedAt: number | null;
+  readonly reason: string;
+}
+
 export interface EventRow {
   readonly seq: number;
   readonly at: number;
@@ -53,7 +63,8 @@ export interface Content {
   readonly unreadTable: RowTable;
   /** Readings without a valid seq, as JSON text. */
   readonly unnamed: readonly string[];
-  /** Whether a reading raises or clears an alert. The receipt is then urgent. */
+  readonly unreadAlerts: readonly UnreadAlert[];
+  /** Whether a row raises or clears an alert. The receipt is then urgent. */
   readonly alert: boolean;
 }
 
@@ -80,6 +91,9 @@ export interface PoisonMessage {
   readonly thing: string | null;
   readonly reason: string;
   readonly names: Names | null;
+  /** The robot that raises `unreadAlerts`: that of the topic, else that of the message; null for the only robot with this prefix. */
+  readonly alerting: string | null;
+  readonly unreadAlerts: readonly UnreadAlert[];
 }
 
 export type Message = RowsMessage | PresenceMessage | PoisonMessage;

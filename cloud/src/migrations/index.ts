@@ -3,6 +3,7 @@ import { schema } from './0001-schema.ts';
 import { occurrences } from './0002-occurrences.ts';
 import { channels } from './0003-channels.ts';
 import { flapping } from './0004-flapping.ts';
+import { poison } from './0006-poison.ts';
 
 export interface Migration {
   readonly number: number;
@@ -15,4 +16,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 2, name: 'occurrences', sql: occurrences },
   { number: 3, name: 'channels', sql: channels },
   { number: 4, name: 'flapping', sql: flapping },
+  { number: 6, name: 'poison', sql: poison },
 ];

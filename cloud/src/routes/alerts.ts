@@ -35,6 +35,7 @@ const alert = component(
       .nullable()
       .describe('How often a flapping alert was raised again and cleared since it was raised, within ms; null for other alerts'),
     volatile: z.boolean().describe('Whether the robot could not write the alert to its disk'),
+    unread: z.string().nullable().describe('Why the cloud could not read the alert, which it raised all the same; null for all others'),
     seen_by: z.array(z.object({ user_id: id, at: time })),
   }),
 );

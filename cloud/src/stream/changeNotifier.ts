@@ -97,7 +97,9 @@ export class Listener {
 
 /** Returns the robots whose streams may have new events after the commit of these messages. */
 export function changedBy(messages: readonly Message[]): string[] {
-  return messages.flatMap((message) =>
-    message.kind === 'rows' && (message.state !== null || message.alert || message.results.length > 0) ? [message.names.thing] : [],
-  );
+  return messages.flatMap((message) => {
+    if (message.kind === 'poison') return message.alerting !== null && message.unreadAlerts.length > 0 ? [message.alerting] : [];
+    const isShown = message.kind === 'rows' && (message.state !== null || message.alert || message.results.length > 0);
+    return isShown ? [message.names.thing] : [];
+  });
 }

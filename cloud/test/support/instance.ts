@@ -1,5 +1,6 @@
 // Runs one instance of the cloud without a broker. The test sends the messages and reads the PUBACKs and receipts.
 import { pino } from 'pino';
+import { codeOf } from '../../../src/base/index.ts';
 import { type Receipt, receipt } from '../../../src/wire/index.ts';
 import type { Database } from '../../src/database/database.ts';
 import { Ingest } from '../../src/ingest/ingest.ts';
@@ -18,6 +19,8 @@ export class Instance {
   readonly receipts: { readonly topic: string; readonly receipt: Receipt }[] = [];
   /** While false, publishing a receipt fails. */
   isConnected = true;
+  /** SQLSTATEs of the transactions that failed. */
+  readonly codes: (string | undefined)[] = [];
   readonly #ingest: Ingest;
   readonly #receipts: Receipts;
   #waiting: (() => void)[] = [];
@@ -39,8 +42,13 @@ export class Instance {
         for (const wake of this.#waiting.splice(0)) wake();
       },
     });
+    const transaction: Database['transaction'] = (work) =>
+      db.transaction(work).catch((error: unknown) => {
+        this.codes.push(codeOf(error));
+        throw error;
+      });
     this.#ingest = new Ingest({
-      db,
+      db: Object.assign(Object.create(db) as Database, { transaction }),
       patterns,
       log,
       nowMs,
