@@ -10,10 +10,11 @@ import { BrokerLink } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
 import { DatabaseSocket, type Databases, migrate, openDatabases, SHARED_CONNECTIONS, sharesConnections, usable } from './database/index.ts';
 import { Refusal } from './errors/index.ts';
+import { Health, measure } from './health/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest } from './ingest/index.ts';
 import { applyRetention, Maintenance } from './maintenance/index.ts';
-import { filtersOf } from './messages/index.ts';
+import { filtersOf, type Message } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
 import { Receipts } from './receipts/index.ts';
 import { CLIENT_ID_PREFIX } from './rights/index.ts';
@@ -34,7 +35,8 @@ export interface Cloud {
 }
 
 export async function startCloud(settings: Settings, log: Logger): Promise<Cloud> {
-  const databases = await openDatabases(settings, log);
+  const metrics = new Metrics();
+  const databases = await openDatabases(settings, log, (pool, use) => metrics.used(pool, use));
   const { upkeep } = databases;
   try {
     if (settings.databaseUrl !== null && (await usable(upkeep, sharesConnections(settings.databaseUrl)))) {
@@ -43,7 +45,7 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
     const migrated = await usable(upkeep, migrate(upkeep));
     await usable(upkeep, applyRetention(upkeep, settings.retention, Date.now()));
     log.info({ event: 'database_open', kind: upkeep.kind, migrated }, 'the database is open');
-    const { start, stop } = await assemble(databases, settings, log);
+    const { start, stop } = await assemble(databases, settings, log, metrics);
     return { ...(await start()), stop };
   } catch (error) {
     await databases.close();
@@ -58,9 +60,8 @@ export interface Parts {
 }
 
 /** Creates all parts on open databases. They don't listen or connect before `start`. */
-export async function assemble(databases: Databases, settings: Settings, log: Logger): Promise<Parts> {
+export async function assemble(databases: Databases, settings: Settings, log: Logger, metrics = new Metrics()): Promise<Parts> {
   const { ingest: fast, http: db, upkeep } = databases;
-  const metrics = new Metrics(() => link.state === 'subscribed');
   const notifier = new ChangeNotifier(fast, log.child({ module: 'stream' }));
   const receipts = new Receipts({
     db: fast,
@@ -74,7 +75,8 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     log: log.child({ module: 'ingest' }),
     onCommitted: (messages) => {
       receipts.committed(messages);
-      for (const { kind } of messages) metrics.committed(kind);
+      health.committed();
+      for (const message of messages) metrics.committed(message.kind, rowsIn(message));
       notifier.changed(changedBy(messages));
     },
   });
@@ -105,12 +107,20 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     listening: () => link.state === 'subscribed',
     onSilence: (changes) => notifier.changed(changes.map(({ thing }) => thing)),
   });
+  const health = new Health({
+    db: fast,
+    broker: () => link.state,
+    queue: () => ingest.load,
+    lastFailure: () => metrics.lastFailure,
+    upkeep: () => maintenance.failing,
+  });
+  measure(metrics, { health, receiptsDue: () => receipts.due, pools: { ingest: fast, http: db, upkeep } });
   const app: App = await httpServer({
     db,
     log: log.child({ module: 'http' }),
     auth: new Auth({ db, tokens, devices }),
     credentials: { tokens, passwords, attempts },
-    broker: () => link.state,
+    health,
     metrics,
     monitorAllow,
     corsOrigins,
@@ -158,4 +168,15 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
 function urlOf(server: App): string {
   const { address, family, port } = server.server.address() as AddressInfo;
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+/** The rows of a message, by table. */
+function rowsIn(message: Message): Record<string, number> {
+  if (message.kind !== 'rows') return {};
+  return {
+    readings: message.readings.length,
+    results: message.results.length,
+    events: message.events.length,
+    unread: message.unread.length,
+  };
 }

@@ -185,8 +185,10 @@ describe('HTTP', () => {
     listening(createHttp((_request, response) => response.writeHead(status).end(JSON.stringify(body))));
 
   test('an instance is reported if it is degraded, not running or another program', async () => {
+    const fault = { code: 'broker_lost', text: 'no subscription', remedy: 'read the log' };
     for (const [status, body, expected] of [
       [200, { status: 'ok', database: 'ok', broker: 'subscribed' }, []],
+      [503, { status: 'degraded', faults: [fault, fault] }, ['instance_degraded', 'instance_degraded']],
       [503, { status: 'degraded', database: 'ok', broker: 'connecting' }, ['instance_degraded']],
       [404, 'nothing here', ['port_taken']],
     ] as const) {

@@ -60,6 +60,7 @@ export const CLOUD: Readonly<Record<string, readonly string[]>> = {
   settings: ['errors', 'database', 'messages'],
   http: ['version', 'database'],
   broker: ['rights', 'messages', 'settings'],
+  health: ['metrics', 'database', 'broker'],
   receipts: ['wire', 'database', 'messages'],
   robots: ['wire', 'database', 'messages'],
   alerts: ['wire', 'database', 'messages', 'robots'],
@@ -70,11 +71,11 @@ export const CLOUD: Readonly<Record<string, readonly string[]>> = {
   ingest: ['wire', 'database', 'messages', 'receipts', 'robots', 'alerts', 'auth', 'uploads'],
   maintenance: ['database', 'messages', 'settings', 'robots', 'alerts', 'uploads'],
   routes: [
-    ...['wire', 'database', 'http', 'auth', 'metrics', 'broker', 'receipts', 'robots', 'alerts', 'uploads'],
+    ...['wire', 'database', 'http', 'auth', 'metrics', 'health', 'receipts', 'robots', 'alerts', 'uploads'],
     ...['commands', 'stream'],
   ],
   service: ['errors', 'settings'],
-  doctor: ['errors', 'rights', 'database', 'settings', 'broker', 'uploads'],
+  doctor: ['errors', 'rights', 'database', 'settings', 'broker', 'health', 'uploads'],
 };
 
 /** The composition root cloud.ts joins all modules but these; the command line joins these too. */

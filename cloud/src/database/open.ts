@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
-import type { ConnectionOptions } from './connections.ts';
+import type { ConnectionOptions, Use } from './connections.ts';
 import type { Database } from './database.ts';
 import { pgliteDatabase } from './pglite.ts';
 import { postgresDatabase } from './postgres.ts';
@@ -35,11 +35,16 @@ export interface Databases extends Readonly<Record<keyof typeof POOLS, Database>
   close(): Promise<void>;
 }
 
-/** Opens the pools. PGlite has a single connection, which all of them share. */
-export async function openDatabases(settings: DatabaseSettings, log: Logger): Promise<Databases> {
+/** Opens the pools. PGlite has a single connection, which all of them share. @param onUse is called after each use of a connection. */
+export async function openDatabases(
+  settings: DatabaseSettings,
+  log: Logger,
+  onUse?: (pool: keyof typeof POOLS, use: Use) => void,
+): Promise<Databases> {
   if (settings.databaseUrl === null) return sharedDatabase(await openDatabase(settings));
   const generation = { current: 0 };
-  const open = (pool: keyof typeof POOLS): Database => serverDatabase(settings.databaseUrl ?? '', { ...POOLS[pool], generation }, log);
+  const open = (pool: keyof typeof POOLS): Database =>
+    serverDatabase(settings.databaseUrl ?? '', { ...POOLS[pool], generation, onUse: (use) => onUse?.(pool, use) }, log);
   const pools = { ingest: open('ingest'), http: open('http'), upkeep: open('upkeep') };
   return { ...pools, close: async () => void (await Promise.all(Object.values(pools).map((pool) => pool.close()))) };
 }

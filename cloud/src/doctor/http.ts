@@ -1,6 +1,7 @@
 // Checks HTTP: the instance on this machine, by its /healthz, and the public address that robots and families reach through nginx.
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../../src/base/index.ts';
+import type { Fault } from '../health/index.ts';
 import type { Environment } from '../settings/index.ts';
 import { type Finding, ok, problem, reachOf, skipped, unreachable, warning } from './check.ts';
 
@@ -16,14 +17,12 @@ export async function checkInstance({ HOST = '127.0.0.1', PORT = '8080' }: Envir
   if (!URL.canParse(url)) return [skipped('instance', `${url} is not an address; correct HOST and PORT first`)];
   try {
     const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
-    const health = (await answer.json().catch(() => null)) as { status?: string; database?: string; broker?: string } | null;
+    const health = (await answer.json().catch(() => null)) as { status?: string; faults?: readonly Fault[] } | null;
     if (answer.ok && health?.status === 'ok') return [ok('instance', `${url} reports ok`)];
     if (health?.status === 'degraded') {
-      const remedy =
-        health.broker === 'subscribed'
-          ? 'follow the finding for the database in this list'
-          : 'the log line broker_lost has the reason; the policy must allow $share/ingest/';
-      return [problem('instance_degraded', `${url}: database ${health.database}, broker ${health.broker}`, remedy)];
+      return (health.faults ?? [{ text: 'degraded', remedy: 'the instance is of another version: restart it' }]).map(({ text, remedy }) =>
+        problem('instance_degraded', `${url}: ${text}`, remedy),
+      );
     }
     const observed = `${url} answered ${answer.status}, so it is not elderly-bot-cloud`;
     return [problem('port_taken', observed, 'another program uses that port: set another PORT')];

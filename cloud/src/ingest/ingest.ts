@@ -38,12 +38,14 @@ interface Queued {
   readonly incoming: Incoming;
   /** Decoding runs while an earlier batch is being committed. */
   readonly message: Promise<Message>;
+  readonly takenMs: number;
 }
 
 export class Ingest {
   readonly #options: IngestOptions;
   readonly #queue: Queued[] = [];
   readonly #abort = new AbortController();
+  #committing: readonly Queued[] = [];
   #queuedBytes = 0;
   #draining = false;
   #wake: () => void = () => {};
@@ -64,9 +66,15 @@ export class Ingest {
       incoming.done();
       return;
     }
-    this.#queue.push({ incoming, message: decode(this.#options.patterns, incoming) });
+    this.#queue.push({ incoming, message: decode(this.#options.patterns, incoming), takenMs: performance.now() });
     this.#queuedBytes += incoming.payload.length;
     this.#wake();
+  }
+
+  /** Messages that are not committed yet, and the age of the oldest one. */
+  get load(): { readonly waiting: number; readonly oldestMs: number } {
+    const oldest = this.#committing[0] ?? this.#queue[0];
+    return { waiting: this.#committing.length + this.#queue.length, oldestMs: oldest ? performance.now() - oldest.takenMs : 0 };
   }
 
   /** Resolves when the queue has capacity for another message. */
@@ -94,9 +102,11 @@ export class Ingest {
         });
         continue;
       }
+      this.#committing = batch;
       const messages = await Promise.all(batch.map((queued) => queued.message));
       const incoming = batch.map((queued) => queued.incoming);
       if (!(await this.#commit(incoming, messages))) return;
+      this.#committing = [];
       for (const { done } of incoming) done();
       this.#options.onCommitted(messages);
     }

@@ -13,6 +13,7 @@ const SILENCE_EVERY_MS = 10_000;
 const UPLOADS_EVERY_MS = 5_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const FORGET_EVERY_MS = 600_000;
+const REPEAT_MS = 60_000;
 
 export interface MaintenanceOptions {
   readonly db: Database;
@@ -34,7 +35,8 @@ export interface MaintenanceOptions {
 export class Maintenance {
   readonly #options: MaintenanceOptions;
   readonly #stop = new AbortController();
-  readonly #failing = new Set<string>();
+  /** Since when each failing task fails, by performance.now(), and why. */
+  readonly failing = new Map<string, { readonly sinceMs: number; readonly reason: string }>();
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: MaintenanceOptions) {
@@ -63,13 +65,14 @@ export class Maintenance {
     do {
       try {
         await work();
-        if (this.#failing.delete(task)) log.info({ event: 'maintenance_recovered', task }, 'the task succeeds again');
+        if (this.failing.delete(task)) log.info({ event: 'maintenance_recovered', task }, 'the task succeeds again');
       } catch (error) {
-        if (!this.#failing.has(task))
-          log.warn({ event: 'maintenance_failed', task, reason: messageOf(error) }, 'the task failed; the next run repeats it');
-        this.#failing.add(task);
+        const reason = messageOf(error);
+        const known = this.failing.get(task);
+        if (!known) log.warn({ event: 'maintenance_failed', task, reason }, 'the task failed; the next run repeats it');
+        this.failing.set(task, { sinceMs: known?.sinceMs ?? performance.now(), reason });
       }
-      await wait(ms, this.#stop.signal);
+      await wait(this.failing.has(task) ? Math.min(ms, REPEAT_MS) : ms, this.#stop.signal);
     } while (!this.#stop.signal.aborted);
   }
 

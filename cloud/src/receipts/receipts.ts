@@ -68,6 +68,12 @@ export class Receipts {
     this.#arm();
   }
 
+  /** Outboxes whose receipt could be sent now. */
+  get due(): number {
+    const nowMs = this.#nowMs();
+    return [...this.#due.values()].filter(({ dueMs }) => dueMs <= nowMs).length;
+  }
+
   /** Waits for receipts that are being published. Later receipts are left to another instance or to the robot's next presence. */
   async stop(): Promise<void> {
     this.#isStopped = true;

@@ -4,6 +4,7 @@ import { thingName } from '../../../src/wire/index.ts';
 import type { Auth } from '../auth/index.ts';
 import type { Database } from '../database/index.ts';
 import { type App, TAGS, USER } from '../http/index.ts';
+import type { Metrics } from '../metrics/index.ts';
 import type { ChangeNotifier } from '../stream/index.ts';
 
 export interface Context {
@@ -12,6 +13,7 @@ export interface Context {
   readonly auth: Auth;
   /** Routes notify it of their changes after the commit. */
   readonly notifier: ChangeNotifier;
+  readonly metrics: Metrics;
 }
 
 /** Options of a route that needs a user's token. */

@@ -1,28 +1,30 @@
 // GET /healthz and /metrics, for this machine and the addresses in MONITOR_ALLOW.
 import { z } from 'zod';
-import { messageOf } from '../../../src/base/index.ts';
-import type { LinkState } from '../broker/index.ts';
+import type { Health } from '../health/index.ts';
 import { answer, component, errors, OPEN, onlyFrom, TAGS } from '../http/index.ts';
-import type { Metrics } from '../metrics/index.ts';
 import type { Context } from './context.ts';
 
 const health = component(
   'MachineHealth',
   z.object({
     status: z.enum(['ok', 'degraded']),
-    database: z.string(),
+    database: z.string().describe('`ok`, or the fault'),
     broker: z.enum(['connecting', 'subscribed', 'stopped']),
+    queue: z.object({
+      messages: z.int().describe('Messages that are received and not yet committed'),
+      oldest_s: z.int().describe('Age of the oldest of them in seconds'),
+    }),
+    faults: z.array(z.object({ code: z.string(), text: z.string(), remedy: z.string() })),
   }),
 );
 
 export interface MachineOptions {
-  readonly broker: () => LinkState;
-  readonly metrics: Metrics;
+  readonly health: Health;
   /** Addresses and networks, besides this machine, that may read these routes. */
   readonly monitorAllow: readonly string[];
 }
 
-export function machineRoutes({ app, db }: Context, { broker, metrics, monitorAllow }: MachineOptions): void {
+export function machineRoutes({ app, metrics }: Context, { health: state, monitorAllow }: MachineOptions): void {
   const onRequest = onlyFrom(monitorAllow);
 
   app.get(
@@ -34,14 +36,19 @@ export function machineRoutes({ app, db }: Context, { broker, metrics, monitorAl
         tags: [TAGS.machine.name],
         summary: 'Health of this instance, with its faults',
         security: OPEN,
-        response: { ...errors(403), 200: health, 503: answer('The database or the broker does not work', health) },
+        response: { ...errors(403), 200: health, 503: answer('This instance has faults', health) },
       },
     },
     async (_request, reply) => {
-      const database = await db.query('select 1').then(() => 'ok', messageOf);
-      const link = broker();
-      const isHealthy = database === 'ok' && link === 'subscribed';
-      return reply.code(isHealthy ? 200 : 503).send({ status: isHealthy ? 'ok' : 'degraded', database, broker: link });
+      const faults = await state.faults();
+      const { waiting, oldestMs } = state.options.queue();
+      return reply.code(faults.length === 0 ? 200 : 503).send({
+        status: faults.length === 0 ? 'ok' : 'degraded',
+        database: faults.find(({ code }) => code.startsWith('database_'))?.text ?? 'ok',
+        broker: state.options.broker(),
+        queue: { messages: waiting, oldest_s: Math.round(oldestMs / 1_000) },
+        faults,
+      });
     },
   );
 

@@ -30,7 +30,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
     corsOrigins,
     onAnswer: (route, method, status, seconds) => metrics.answered(route, method, status, seconds),
   });
-  const context = { app, db, auth, notifier };
+  const context = { app, db, auth, notifier, metrics };
   credentialRoutes(context, options.credentials);
   inheritedRoutes(context, options);
   streamRoutes(context, options.stream);

@@ -27,9 +27,13 @@ export interface StreamRouteOptions {
   readonly heartbeatMs?: number;
 }
 
-export function streamRoutes({ app, db, auth, notifier }: Context, { limits = LIMITS, heartbeatMs }: StreamRouteOptions = {}): void {
+export function streamRoutes(
+  { app, db, auth, notifier, metrics }: Context,
+  { limits = LIMITS, heartbeatMs }: StreamRouteOptions = {},
+): void {
   /** Open streams with the ids of their users. */
   const open = new Map<AbortController, number>();
+  metrics.gauge('streams', 'Open event streams', () => open.size);
   let closing = false;
   // A stream never ends by itself, so all streams are ended before the server waits for running requests.
   app.addHook('preClose', (done) => {

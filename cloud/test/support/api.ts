@@ -7,6 +7,8 @@ import { AttemptLimits, type AuthLimits } from '../../src/auth/limits.ts';
 import { invite } from '../../src/auth/members.ts';
 import { Commands } from '../../src/commands/commands.ts';
 import type { Database } from '../../src/database/database.ts';
+import { measure } from '../../src/health/gauges.ts';
+import { Health, type HealthOptions } from '../../src/health/health.ts';
 import type { App } from '../../src/http/app.ts';
 import { Metrics } from '../../src/metrics/metrics.ts';
 import { httpServer, type ServerOptions } from '../../src/routes/server.ts';
@@ -37,7 +39,8 @@ export function newPhone(): string {
   return `+39${String(process.pid).padStart(7, '0')}${String(++phones).padStart(4, '0')}`;
 }
 
-export interface ApiOptions extends Partial<ServerOptions> {
+export interface ApiOptions extends Partial<Omit<ServerOptions, 'health'>> {
+  readonly health?: Partial<HealthOptions>;
   readonly device?: Partial<DevicesOptions>;
   /** Rate limits of registrations and logins. */
   readonly limits?: { readonly login: AuthLimits; readonly register: AuthLimits };
@@ -56,11 +59,21 @@ export class Api {
     this.#db = db;
   }
 
-  static async open(db: Database, { device, limits, ...options }: ApiOptions = {}): Promise<Api> {
+  static async open(db: Database, { device, limits, health, ...options }: ApiOptions = {}): Promise<Api> {
     const tokens = new Tokens(SECRET_KEY);
     const devices = new Devices({ db, audience: () => ORIGIN, ca: null, ...device });
     const notifier = new ChangeNotifier(db, pino({ level: 'silent' }));
     await notifier.start();
+    const metrics = new Metrics();
+    const state = new Health({
+      db,
+      broker: () => 'subscribed',
+      queue: () => ({ waiting: 0, oldestMs: 0 }),
+      lastFailure: () => metrics.lastFailure,
+      upkeep: () => new Map(),
+      ...health,
+    });
+    measure(metrics, { health: state, receiptsDue: () => 0, pools: { http: db } });
     const app = await httpServer({
       db,
       log: pino({ level: 'silent' }),
@@ -71,8 +84,8 @@ export class Api {
         attempts: new AttemptLimits(db, SECRET_KEY),
         ...(limits && { limits }),
       },
-      broker: () => 'subscribed',
-      metrics: new Metrics(() => true),
+      health: state,
+      metrics,
       monitorAllow: [],
       corsOrigins: [],
       publicTelemetry: true,

@@ -1,0 +1,2 @@
+export { measure } from './gauges.ts';
+export { type Fault, Health } from './health.ts';
