@@ -18,6 +18,7 @@ import { filtersOf, type Message } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
 import { Receipts } from './receipts/index.ts';
 import { CLIENT_ID_PREFIX } from './rights/index.ts';
+import { MonitorRows } from './robots/index.ts';
 import { httpServer } from './routes/index.ts';
 import type { Settings } from './settings/index.ts';
 import { ChangeNotifier, changedBy } from './stream/index.ts';
@@ -69,12 +70,14 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     intervalMs: settings.receiptIntervalMs,
     publish: (topic, payload) => link.publish(topic, payload),
   });
+  const monitors = new MonitorRows({ db: upkeep, log: log.child({ module: 'monitors' }) });
   const ingest = new Ingest({
     db: fast,
     patterns: settings.patterns,
     log: log.child({ module: 'ingest' }),
     onCommitted: (messages) => {
       receipts.committed(messages);
+      monitors.committed();
       health.committed();
       for (const message of messages) metrics.committed(message.kind, rowsIn(message));
       notifier.changed(changedBy(messages));
@@ -103,7 +106,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     retention: settings.retention,
     silentAfterMs: settings.silentAfterMs,
     uploads,
-    expiring: [attempts, devices],
+    expiring: [attempts, devices, monitors],
     listening: () => link.state === 'subscribed',
     onSilence: (changes) => notifier.changed(changes.map(({ thing }) => thing)),
   });
@@ -140,6 +143,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
         throw new Refusal(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any free port`, { cause: error });
       });
       ingest.start();
+      monitors.start();
       link.start();
       maintenance.start();
       await socket?.start().catch((error: unknown) => {
@@ -155,6 +159,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
       await link.leave();
       await ingest.drain(DRAIN_MS);
       await receipts.stop();
+      await monitors.stop();
       await link.stop();
       await app.close();
       await notifier.stop();

@@ -90,6 +90,7 @@ onEachDatabase('robots', (db) => {
     t.after(() => api.close());
     const { token } = await api.register();
     const read = async (path: string) => {
+      await cloud.fill();
       const { created_at: _, ...body } = (await api.ask('GET', `${path}?thing=${thing}`, { token })).body as Record<string, unknown>;
       return body;
     };

@@ -64,26 +64,27 @@ test('offline counts only for the latest session', () => {
 
 test('a change of safety creates a row at once, other changes one row a minute', () => {
   const calm = { gas: false, fire: false, fall: false, stranger: false, battery: 87.6, temperature: 41.2 };
-  const first = dueRows(calm, null, UNFILLED, 1_000);
+  const first = dueRows({}, calm, null, UNFILLED, 1_000);
   const normal = { gas: 'Normal', fire: 'None', fall: 'None', stranger: 'None' };
   assert.deepEqual(first, { safety: normal, health: { power: 88, temperature: 41.2 } });
   const filled: Filled = { safety: normal, safetyMs: 1_000, healthMs: 1_000 };
-  assert.deepEqual(dueRows({ ...calm, battery: 1 }, null, filled, 2_000), { safety: null, health: null });
-  assert.deepEqual(dueRows({ ...calm, fall: true }, null, filled, 2_000).safety, { ...normal, fall: 'Detected' });
-  const later = dueRows(calm, null, filled, 1_000 + FILL_EVERY_MS);
+  assert.deepEqual(dueRows(calm, { ...calm, battery: 1 }, null, filled, 2_000), { safety: null, health: null });
+  assert.deepEqual(dueRows(calm, { ...calm, fall: true }, null, filled, 2_000).safety, { ...normal, fall: 'Detected' });
+  const later = dueRows(calm, calm, null, filled, 1_000 + FILL_EVERY_MS);
   assert.deepEqual(later, { safety: normal, health: { power: 88, temperature: 41.2 } });
-  assert.notEqual(dueRows(calm, null, filled, 500).health, null, 'a clock that was set back must not stop the rows');
+  assert.notEqual(dueRows(calm, calm, null, filled, 500).health, null, 'a clock that was set back must not stop the rows');
 });
 
 test('words are cut at 20 characters, an unknown channel is Unknown, and no row is empty', () => {
-  assert.deepEqual(dueRows({ stranger: `${'é'.repeat(19)}😀x`, gas: null }, null, UNFILLED, 0).safety, {
+  assert.deepEqual(dueRows({}, { stranger: `${'é'.repeat(19)}😀x`, gas: null }, null, UNFILLED, 0).safety, {
     gas: 'Unknown',
     fire: 'Unknown',
     fall: 'Unknown',
     stranger: `${'é'.repeat(19)}😀`,
   });
-  assert.deepEqual(dueRows({ battery: 50 }, null, UNFILLED, 0), { safety: null, health: null });
-  assert.deepEqual(dueRows({ battery: 300, temperature: -2 }, null, UNFILLED, 0).health, { power: 100, temperature: -2 });
+  assert.deepEqual(dueRows({}, { battery: 50 }, null, UNFILLED, 0), { safety: null, health: { power: 50, temperature: 0 } });
+  assert.deepEqual(dueRows({}, { mood: 'fine' }, null, UNFILLED, 0), { safety: null, health: null });
+  assert.deepEqual(dueRows({}, { battery: 300, temperature: -2 }, null, UNFILLED, 0).health, { power: 100, temperature: -2 });
 });
 
 test('a channel that the robot does not have is null, and its words are Unknown', () => {
@@ -109,6 +110,6 @@ test('a channel that the robot does not have is null, and its words are Unknown'
 
 test('a robot with no safety channel gets no rows of Unknown, and one without a battery has power 0', () => {
   const channels = ['temperature'];
-  const { safety, health } = dueRows(declaredValues({ temperature: 41 }, channels), channels, UNFILLED, 0);
+  const { safety, health } = dueRows({}, declaredValues({ temperature: 41 }, channels), channels, UNFILLED, 0);
   assert.deepEqual([safety, health], [null, { power: 0, temperature: 41 }]);
 });

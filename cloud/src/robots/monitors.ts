@@ -37,11 +37,15 @@ export interface DueRows {
   readonly health: HealthRow | null;
 }
 
-/** @returns the rows that are due now, or null for a table that gets no row. */
-export function dueRows(values: StateValues, channels: Channels, filled: Filled, nowMs: number): DueRows {
+/**
+ * @param before the state before this message. The first value of a channel replaces the 0 that stood for it.
+ * @returns the rows that are due now, or null for a table that gets no row.
+ */
+export function dueRows(before: StateValues, values: StateValues, channels: Channels, filled: Filled, nowMs: number): DueRows {
+  const isNew = HEALTH_CHANNELS.some((channel) => typeof before[channel] !== 'number' && typeof values[channel] === 'number');
   return {
     safety: changedWords(values, filled) ?? (isDue(filled.safetyMs, nowMs) ? safetyWords(values, filled) : null),
-    health: isDue(filled.healthMs, nowMs) ? healthOf(values, channels) : null,
+    health: isNew || isDue(filled.healthMs, nowMs) ? healthOf(values, channels) : null,
   };
 }
 
@@ -91,12 +95,15 @@ function wordOf(value: ReadingValue | undefined, calm: string): string {
 }
 
 /**
- * Both columns are `not null`, so a channel that the robot does not have is 0, as in an answer before the first report.
- * @returns null until all other values are known.
+ * Both columns are `not null`, so a channel that the robot does not have is 0, as in an answer before the first report. A robot that does
+ * not announce its channels lacks those that it never sent.
+ * @returns null until a value is known, and while a channel that the robot announces has none.
  */
 function healthOf(values: StateValues, channels: Channels): HealthRow | null {
-  const [battery, temperature] = HEALTH_CHANNELS.map((channel) => (channels?.includes(channel) === false ? 0 : values[channel]));
+  const isMissing = (channel: string): boolean => (channels === null ? !(channel in values) : !channels.includes(channel));
+  const [battery, temperature] = HEALTH_CHANNELS.map((channel) => (isMissing(channel) ? 0 : values[channel]));
   if (typeof battery !== 'number' || typeof temperature !== 'number') return null;
+  if (HEALTH_CHANNELS.every(isMissing)) return null;
   return { power: Math.min(100, Math.max(0, Math.round(battery))), temperature };
 }
 

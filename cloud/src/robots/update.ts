@@ -1,19 +1,10 @@
-// Updates one row per robot: its presence, its latest state, and the time at which the inherited tables were last filled. All rows of a
+// Updates one row per robot: its presence, its latest state, and the time of its last rows for the inherited tables. All rows of a
 // batch are locked together, changed in the order of the messages, and written in one statement.
 import { compareMarks, type Mark, type Power, type Presence } from '../../../src/wire/index.ts';
 import { type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';
-import {
-  type DueRows,
-  declaredValues,
-  dueRows,
-  type Filled,
-  type HealthRow,
-  type MonitorTable,
-  rowsAfterRemoval,
-  SAFETY_CHANNELS,
-  type SafetyWords,
-} from './monitors.ts';
+import { type MonitorRow, queueRows } from './monitorRows.ts';
+import { type DueRows, declaredValues, dueRows, type Filled, rowsAfterRemoval, type SafetyWords } from './monitors.ts';
 import { type Channels, type StateValues, takePresence, takeState } from './state.ts';
 
 /** If a robot only delivers rows, its `last_heard_at` is updated at most this often (ms), because each update copies the whole row. */
@@ -63,9 +54,8 @@ export interface StorageChange {
   readonly ms: number;
 }
 
-interface Rows {
-  readonly safety: (SafetyWords & { readonly thing: string })[];
-  readonly health: (HealthRow & { readonly thing: string })[];
+interface Due {
+  readonly monitors: MonitorRow[];
   readonly storage: StorageChange[];
 }
 
@@ -80,14 +70,13 @@ export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs
   await recordHeard(sql, heardOnly);
   if (updated.size === 0) return [];
   const robots = await lockRobots(sql, [...updated]);
-  const due: Rows = { safety: [], health: [], storage: [] };
+  const due: Due = { monitors: [], storage: [] };
   for (const message of updates) {
     const robot = robots.get(thingOf(message));
     if (robot) apply(robot, message, nowMs, due);
   }
   await writeRobots(sql, [...robots.values()]);
-  await fill(sql, 'safety_monitor', SAFETY_CHANNELS.join(', '), due.safety);
-  await fill(sql, 'system_health', 'power, temperature', due.health);
+  await queueRows(sql, due.monitors);
   return due.storage;
 }
 
@@ -123,14 +112,14 @@ async function lockRobots(sql: Sql, things: readonly string[]): Promise<Map<stri
   return new Map(rows.map((row) => [row.thing, row]));
 }
 
-function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: Rows): void {
+function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: Due): void {
   robot.prefix = message.prefix;
   robot.heard ||= message.kind === 'rows' || message.presence.online;
   if (message.kind === 'presence') applyPresence(robot, message, nowMs, due);
   else applyState(robot, message, nowMs, due);
 }
 
-function applyPresence(robot: RobotRow, { presence }: PresenceMessage, nowMs: number, due: Rows): void {
+function applyPresence(robot: RobotRow, { presence }: PresenceMessage, nowMs: number, due: Due): void {
   const { online, power, storage } = robot;
   const held =
     robot.session === null ? null : { session: robot.session, online, power, storage, mark: markOf(robot.session_boot, robot.session_ms) };
@@ -159,7 +148,7 @@ function applyPresence(robot: RobotRow, { presence }: PresenceMessage, nowMs: nu
   addRows(robot, rowsAfterRemoval(before, robot.state, robot.channels, filledOf(robot)), nowMs, due);
 }
 
-function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due: Rows): void {
+function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due: Due): void {
   if (!state) return;
   const source =
     robot.state_outbox === null
@@ -170,25 +159,26 @@ function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due:
   const values = isOld ? declaredValues(state.values, robot.channels) : state.values;
   const next = takeState({ source, values: robot.state }, { ...state, values });
   if (!next?.source) return;
+  const before = robot.state;
   robot.state = next.values;
   robot.state_outbox = next.source.outbox;
   robot.state_seq = next.source.seq;
   [robot.state_boot, robot.state_ms] = next.source.mark;
-  addRows(robot, dueRows(robot.state, robot.channels, filledOf(robot), nowMs), nowMs, due);
+  addRows(robot, dueRows(before, robot.state, robot.channels, filledOf(robot), nowMs), nowMs, due);
 }
 
 function filledOf({ safety, safety_filled_ms: safetyMs, health_filled_ms: healthMs }: RobotRow): Filled {
   return { safety, safetyMs, healthMs };
 }
 
-function addRows(robot: RobotRow, { safety, health }: DueRows, nowMs: number, due: Rows): void {
+function addRows(robot: RobotRow, { safety, health }: DueRows, nowMs: number, due: Due): void {
   if (safety) {
-    due.safety.push({ thing: robot.thing, ...safety });
+    due.monitors.push({ thing: robot.thing, target: 'safety_monitor', content: safety });
     robot.safety = safety;
     robot.safety_filled_ms = nowMs;
   }
   if (health) {
-    due.health.push({ thing: robot.thing, ...health });
+    due.monitors.push({ thing: robot.thing, target: 'system_health', content: health });
     robot.health_filled_ms = nowMs;
   }
 }
@@ -200,21 +190,6 @@ async function writeRobots(sql: Sql, robots: readonly RobotRow[]): Promise<void>
       last_heard_at = case when r.thing = any($2::text[]) then clock_timestamp() else r.last_heard_at end
     from jsonb_populate_recordset(null::robots, $1::text::jsonb) as n where r.thing = n.thing`,
     [storableJson(robots), robots.filter(({ heard }) => heard).map(({ thing }) => thing)],
-  );
-}
-
-/** Adds rows to an inherited table and records their robots. The ids ascend in the order of `rows`. */
-async function fill(sql: Sql, table: MonitorTable, columns: string, rows: readonly { readonly thing: string }[]): Promise<void> {
-  if (rows.length === 0) return;
-  const inserted = await sql.query<{ id: number }>(
-    `insert into ${table} (${columns}) select ${columns} from jsonb_populate_recordset(null::${table}, $1::text::jsonb) returning id`,
-    [storableJson(rows)],
-  );
-  const ids = inserted.map(({ id }) => id).sort((a, b) => a - b);
-  await sql.query(
-    `insert into ${table}_of (id, thing) select * from unnest($1::integer[], $2::text[])
-    on conflict (id) do update set thing = excluded.thing`,
-    [ids, rows.map(({ thing }) => thing)],
   );
 }
 

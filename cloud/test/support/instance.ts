@@ -6,6 +6,7 @@ import type { Database } from '../../src/database/database.ts';
 import { Ingest } from '../../src/ingest/ingest.ts';
 import type { Message } from '../../src/messages/message.ts';
 import { Receipts } from '../../src/receipts/receipts.ts';
+import { MonitorRows } from '../../src/robots/index.ts';
 
 export interface InstanceOptions {
   readonly patterns?: readonly string[];
@@ -23,6 +24,7 @@ export class Instance {
   readonly codes: (string | undefined)[] = [];
   readonly #ingest: Ingest;
   readonly #receipts: Receipts;
+  readonly #monitors: MonitorRows;
   #waiting: (() => void)[] = [];
   readonly #offered: (() => void)[] = [];
 
@@ -47,6 +49,7 @@ export class Instance {
         this.codes.push(codeOf(error));
         throw error;
       });
+    this.#monitors = new MonitorRows({ db, log });
     this.#ingest = new Ingest({
       db: Object.assign(Object.create(db) as Database, { transaction }),
       patterns,
@@ -80,8 +83,14 @@ export class Instance {
     return new Promise((resolve) => this.#offered.push(resolve));
   }
 
+  /** Moves the rows that are due to the inherited tables. */
+  fill(): Promise<void> {
+    return this.#monitors.move();
+  }
+
   async stop(): Promise<void> {
     await this.#ingest.drain(5_000);
+    await this.fill();
     await this.#receipts.stop();
   }
 }
