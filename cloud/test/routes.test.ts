@@ -26,6 +26,22 @@ onEachDatabase('the routes', (db) => {
   const register = (phone: string, password: string, remoteAddress: string) =>
     api.ask('POST', '/auth/register', { body: { phone, password }, remoteAddress });
 
+  test('a whole temperature has a decimal point, as a column of type float has in JSON', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [], { state_seq: 1, temperature: -40, battery: 90 }));
+    await cloud.stop();
+    const headers = { authorization: `Bearer ${(await api.register()).token}` };
+    const text = async (method: 'GET' | 'POST', url: string, payload?: object) =>
+      (await api.app.inject({ method, url, headers, ...(payload && { payload }) })).body;
+    assert.equal(await text('GET', `/telemetry?thing=${thing}`), '{"battery":90,"temperature":-40.0}');
+    assert.match(await text('GET', `/health?thing=${thing}`), /^{"power":90,"temperature":-40.0,/);
+    const reported = await text('POST', `/health?thing=${thing}`, { power: 7, temperature: 21 });
+    assert.equal(reported, '{"status":"updated","power":7,"temperature":21.0}');
+    await text('POST', `/health?thing=${thing}`, { power: 7, temperature: 21.25 });
+    assert.match(await text('GET', `/health?thing=${thing}`), /^{"power":7,"temperature":21.25,/);
+  });
+
   test('a client of the inherited routes registers, logs in, reports and reads', async () => {
     const phone = newPhone();
     const registered = await register(phone, 'secret', '10.9.0.1');

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { createSerializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { fail, HttpError } from './errors.ts';
 import { describeRoutes } from './openapi.ts';
@@ -42,7 +42,7 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
     frameworkErrors: (error, request, reply) => void fail(log, error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
+  app.setSerializerCompiler(createSerializerCompiler({ replacer: withDecimals }));
   app.setErrorHandler((error, request, reply) => fail(log, error, request, reply));
   await protect(app, corsOrigins);
   answerUnknown(app, log);
@@ -56,6 +56,14 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
   });
   await describeRoutes(app);
   return app;
+}
+
+/** JSON.rawJSON of Node 24, which TypeScript's library does not declare yet. */
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown };
+
+/** Writes a whole temperature as 21.0, because an existing app reads the inherited column of type float as a double. */
+function withDecimals(key: string, value: unknown): unknown {
+  return key === 'temperature' && Number.isInteger(value) ? rawJSON((value as number).toFixed(1)) : value;
 }
 
 /**
