@@ -83,7 +83,7 @@ export class Health {
     const stuckMs = waiting > 0 ? Math.min(oldestMs, performance.now() - this.#committedMs) : 0;
     if (stuckMs > STUCK_MS) {
       const failure = lastFailure();
-      const text = `${waiting} messages wait, and none was committed for ${Math.round(stuckMs / 1_000)} s`;
+      const text = `messages that wait: ${waiting}; none was committed for ${Math.round(stuckMs / 1_000)} s`;
       faults.push(failure === undefined ? fault('ingest_stuck', text) : faultOf(failure, 'ingest_stuck', `${text}: `));
     }
     for (const [task, { sinceMs, reason }] of upkeep()) {
