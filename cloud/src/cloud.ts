@@ -14,7 +14,7 @@ import { Health, measure } from './health/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest } from './ingest/index.ts';
 import { applyRetention, Maintenance } from './maintenance/index.ts';
-import { filtersOf, type Message } from './messages/index.ts';
+import { filtersOf, type Message, unreadIn } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
 import { Receipts } from './receipts/index.ts';
 import { CLIENT_ID_PREFIX } from './rights/index.ts';
@@ -81,6 +81,9 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
       health.committed();
       for (const message of messages) metrics.committed(message.kind, rowsIn(message));
       notifier.changed(changedBy(messages));
+      for (const { thing, channel, incident, reason } of unreadIn(messages)) {
+        log.error({ event: 'alert_unread', thing, channel, incident, reason }, 'the robot raised an alert that this cloud cannot read');
+      }
     },
   });
   const link = new BrokerLink({

@@ -1,2 +1,3 @@
 export { asPoison, decode, filtersOf, patternProblem } from './decode.ts';
 export * from './message.ts';
+export { unreadIn } from './unreadAlerts.ts';

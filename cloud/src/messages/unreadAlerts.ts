@@ -2,7 +2,7 @@
 // that this version does not know. It therefore looks only for the names: channel, incident and time.
 import { createHash } from 'node:crypto';
 import { channelName, type Reading, readingExtra, thingName, wallTime } from '../../../src/wire/index.ts';
-import type { OutboxName, UnreadAlert } from './message.ts';
+import type { Message, OutboxName, UnreadAlert } from './message.ts';
 
 /** The channel of an alert whose channel could not be read. */
 const UNREAD_CHANNEL = 'unread';
@@ -11,6 +11,14 @@ const MAX_FOUND = 50;
 /** Characters that are searched on each side of a key `alert`. An honest row is shorter, unless its value is a long text. */
 const AROUND = 1_500;
 const KEY = '"alert"';
+
+export function unreadIn(messages: readonly Message[]): (UnreadAlert & { readonly thing: string | null })[] {
+  return messages.flatMap((message) => {
+    if (message.kind === 'presence') return [];
+    const thing = message.kind === 'rows' ? message.names.thing : message.alerting;
+    return message.unreadAlerts.map((alert) => ({ ...alert, thing }));
+  });
+}
 
 /** The robot's thing in a text; null if it is not readable. */
 export function thingIn(text: string): string | null {

@@ -2,7 +2,7 @@
 // so that a failure here must not delay, refuse or roll back a message. The rows wait in `monitor_due`. One statement moves them, so that a
 // move may be repeated after any failure.
 import type { Logger } from 'pino';
-import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
+import { type BackoffLimits, backoffMs, codeOf, messageOf, wait } from '../../../src/base/index.ts';
 import { columnsOf, type Database, refusesData, type Sql, storableJson } from '../database/index.ts';
 import { type MonitorTable, SAFETY_CHANNELS } from './monitors.ts';
 
@@ -18,8 +18,10 @@ const ROWS_AT_ONCE = 500;
 const PAUSE_MS = 100;
 const EVERY_MS = 5_000;
 const RETRY: BackoffLimits = { minMs: 500, maxMs: 60_000 };
-/** An arbitrary number. One instance moves rows at a time, because the latest row has to have the highest id. */
-const LOCK_KEY = 7_130_423;
+/** Limits the wait for a table that another program holds, so that moves do not occupy connections. */
+const LOCK_TIMEOUT = '2s';
+/** Arbitrary numbers. One instance at a time moves rows to a table, because the latest row has to have the highest id. */
+const LOCK_KEYS: Readonly<Record<MonitorTable, number>> = { system_health: 7_130_423, safety_monitor: 7_130_424 };
 
 const COLUMNS: Readonly<Record<MonitorTable, string>> = {
   system_health: 'power, temperature',
@@ -86,10 +88,15 @@ export class MonitorRows {
     await this.#running;
   }
 
-  /** Moves all rows that are due, unless another instance is moving rows. */
+  /** Moves all rows that are due, unless another instance is moving rows. A table that takes none does not keep the other from its rows. */
   async move(): Promise<void> {
     const due = await this.#options.db.query<{ target: MonitorTable }>('select distinct target from monitor_due');
-    for (const { target } of due) while ((await this.#moveFrom(target, ROWS_AT_ONCE)) === ROWS_AT_ONCE);
+    const moves = await Promise.allSettled(
+      due.map(async ({ target }) => {
+        while ((await this.#moveFrom(target, ROWS_AT_ONCE)) === ROWS_AT_ONCE);
+      }),
+    );
+    for (const moved of moves) if (moved.status === 'rejected') throw moved.reason;
   }
 
   /** Drops rows that could not be moved for a day, so that they do not fill the disk. The inherited tables only show the latest row. */
@@ -131,12 +138,14 @@ export class MonitorRows {
     const { db, log } = this.#options;
     try {
       return await db.transaction(async (sql) => {
-        const [lock] = await sql.query<{ got: boolean }>('select pg_try_advisory_xact_lock($1) as got', [LOCK_KEY]);
+        await sql.script(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+        const [lock] = await sql.query<{ got: boolean }>('select pg_try_advisory_xact_lock($1) as got', [LOCK_KEYS[table]]);
         const [row] = lock?.got ? await sql.query<{ moved: number }>(move(table), [limit]) : [];
         return row?.moved ?? 0;
       });
     } catch (error) {
-      if (!refusesData(error)) throw error;
+      // 22003 names no value of a row, which are all in range, but the ids of a table with a sequence that is longer than its column.
+      if (!refusesData(error) || codeOf(error) === '22003') throw error;
       if (limit > 1) {
         for (let taken = 0; taken < limit; taken++) if ((await this.#moveFrom(table, 1)) === 0) return taken;
         return limit;
