@@ -107,6 +107,26 @@ onEachDatabase('ingest', (db, another) => {
     ]);
   });
 
+  test('a presence, a result and an event of a newer robot lose only the optional values that this version does not know', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(PRESENCE, presence({ thing }, [], { version: '9', storage: 'degraded', boot: 'b', channels: ['Gas'] } as object));
+    await cloud.send(RESULTS, event({ thing }, 1, { kind: 'result', id: 'c1', status: 'failed', reason: 'too_tired', times: 1 }));
+    await cloud.send(EVENTS, event({ thing }, 2, { kind: 'evicted', of: 'box-0', ranges: [[1, 3]], reason: 'age', alerts: [[1, 'x']] }));
+    await cloud.stop();
+    assert.deepEqual(await db().query('select version, storage, boot, online from robots where thing = $1', [thing]), [
+      { version: '9', storage: null, boot: null, online: true },
+    ]);
+    assert.deepEqual(await db().query('select status, reason from results where thing = $1', [thing]), [
+      { status: 'failed', reason: null },
+    ]);
+    const evicted = (await readAccounts(db(), thing)).find(({ outbox }) => outbox === 'box-0')?.evicted;
+    const [box] = await db().query<{ evicted: string }>(`select evicted::text from outboxes where thing = $1 and outbox = 'box-0'`, [
+      thing,
+    ]);
+    assert.deepEqual([evicted, box?.evicted], [3, '{[1,4)}']);
+  });
+
   test('an unreadable reading is stored as text, counts as committed and does not cost the other readings', async () => {
     const thing = newThing();
     const cloud = new Instance(db());

@@ -5,6 +5,7 @@ import { eventually } from '../../test/support/until.ts';
 import { listAlerts } from '../src/alerts/index.ts';
 import type { Database } from '../src/database/index.ts';
 import { alertsIn } from '../src/messages/unreadAlerts.ts';
+import { changedBy } from '../src/stream/index.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { accountOf, poisonOf } from './support/ledger.ts';
@@ -56,6 +57,25 @@ onEachDatabase('an alert', (db) => {
     await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [[...ROW.slice(0, 4), newer, 'more']]));
     await cloud.stop();
     assert.deepEqual(await alertsOf(db(), thing), [{ channel: 'fall', incident: 'i-1', value: true, raised_at: RAISED_AT, unread: null }]);
+  });
+
+  test('with an empty incident is an alert of its own', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const rows = [1, 2].map((seq) => [seq, RAISED_AT, 'fall', true, { alert: 'raised', incident: '' }]);
+    await cloud.send('elderly_bot/telemetry', telemetry({ thing }, rows));
+    await cloud.stop();
+    assert.deepEqual((await alertsOf(db(), thing)).map(({ incident }) => incident).toSorted(), ['box-1/1', 'box-1/2']);
+  });
+
+  test('tells the streams of its robot', async () => {
+    const thing = newThing();
+    const changed: string[] = [];
+    const cloud = new Instance(db(), { patterns: ['fleet/+'], onCommitted: (messages) => changed.push(...changedBy(messages)) });
+    await cloud.send(`fleet/${thing}/telemetry`, '"alert');
+    await cloud.send(`fleet/${thing}/telemetry`, '{"alert":"raised"');
+    await cloud.stop();
+    assert.deepEqual(changed, [thing]);
   });
 
   test('is marked unread for its channel if its row cannot be read, and the readable row takes its place in any order', async () => {

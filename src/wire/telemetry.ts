@@ -13,7 +13,7 @@ export type Flapping = z.infer<typeof flapping>;
 /** The optional fifth element of a reading. The robot omits it if it would be empty. */
 export const readingExtra = z.object({
   alert: z.enum(['raised', 'cleared']).optional(),
-  incident: z.string().max(64).optional(),
+  incident: z.string().min(1).max(64).optional(),
   /** How often the event of a cleared alert happened while the alert stood. Only for channels that report events. */
   occurrences: z.number().int().min(1).optional(),
   /** The channel flaps, so that the alert stays raised. Further rows with `raised` and the same incident are summaries. */

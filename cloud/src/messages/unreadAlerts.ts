@@ -37,7 +37,7 @@ export function alertOf(row: unknown, names: OutboxName | null, reason: string):
   const name = names && Number.isSafeInteger(seq) ? `${names.outbox}/${String(seq)}` : `unread/${hashOf(JSON.stringify(row) ?? '')}`;
   return {
     channel: channelName.safeParse(channel).data ?? UNREAD_CHANNEL,
-    incident: incident || name,
+    incident: incident ?? name,
     raisedAt: wallTime.safeParse(at).data ?? null,
     resolvedAt: null,
     reason,
