@@ -50,6 +50,25 @@ onEachDatabase('an alert', (db) => {
     assert.ok(sent.length > 500);
   });
 
+  test('stands for each value of `alert` that is not null, whatever the kind of the message', async () => {
+    const cloud = new Instance(db());
+    const values = HOSTILE.filter((hostile) => hostile !== 'null');
+    for (const value of values) {
+      const thing = newThing();
+      const row = [7, RAISED_AT, 'fall', true, { alert: 'PLANTED' }];
+      await cloud.send(
+        'elderly_bot/telemetry',
+        JSON.stringify(telemetry({ thing }, [row])).replace('"PLANTED"', () => value),
+      );
+      assert.deepEqual(
+        (await alertsOf(db(), thing)).map(({ channel }) => channel),
+        ['fall'],
+        value,
+      );
+    }
+    await cloud.stop();
+  });
+
   test('keeps its value if only optional fields are those of a newer robot', async () => {
     const thing = newThing();
     const cloud = new Instance(db());

@@ -161,7 +161,7 @@ function contentOf(table: RowTable, rows: readonly unknown[], names: Names, isAl
     const raw = JSON.stringify(row);
     if (seq === null) unnamed.push(raw);
     else unread.push({ seq, raw, reason });
-    if (table === 'readings' && carriesAlert(raw)) unreadAlerts.push(alertOf(row, names, reason));
+    if (table === 'readings' && carriesAlert(row)) unreadAlerts.push(alertOf(row, names, reason));
   }
   let alert = readings.some((row) => row[4]?.alert !== undefined) || unreadAlerts.length > 0;
   if (table === 'readings' && isAlert && !alert) {
@@ -179,7 +179,7 @@ function readReading(row: unknown): z.ZodSafeParseResult<Reading> {
   const [seq, at, channel, value, given] = row as unknown[];
   const extra = parse(readingExtra, given ?? {}).data ?? {};
   // A value of `alert` that this version does not know may still mean danger, and so may an alert in another place.
-  const hidesAlert = extra.alert === undefined && carriesAlert(JSON.stringify(row));
+  const hidesAlert = extra.alert === undefined && carriesAlert(row);
   return hidesAlert ? strict : long.safeParse([seq, at, channel, value, extra]);
 }
 

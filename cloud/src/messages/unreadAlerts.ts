@@ -25,9 +25,9 @@ export function thingIn(text: string): string | null {
   return thingName.safeParse(/"thing"\s{0,9}:\s{0,9}"([^"]{1,128})"/.exec(text)?.[1]).data ?? null;
 }
 
-/** Whether the JSON text of a row has an alert. Null is no alert. */
-export function carriesAlert(raw: string): boolean {
-  return /"alert":(?!null)/.test(raw);
+/** Whether a row has an alert anywhere. Null is no alert; infinity would become null. */
+export function carriesAlert(row: unknown): boolean {
+  return /"alert":(?!null)/.test(JSON.stringify(row, (_key, value: unknown) => (typeof value === 'number' ? 1 : value)));
 }
 
 /** @param row a row with an alert, of which any part may be unreadable. @param names null if the row has no name. */
