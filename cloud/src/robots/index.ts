@@ -1,4 +1,4 @@
 export { MonitorRows } from './monitorRows.ts';
-export { INHERITED_CHANNELS, inheritedChannels, MONITOR_TABLES, type MonitorTable, SAFETY_CHANNELS } from './monitors.ts';
+export { INHERITED_CHANNELS, inheritedChannels, MONITOR_COLUMNS, MONITOR_TABLES, type MonitorTable, SAFETY_CHANNELS } from './monitors.ts';
 export type { StateValues } from './state.ts';
 export { type StorageChange, updateRobots } from './update.ts';

@@ -4,7 +4,7 @@
 import type { Logger } from 'pino';
 import { type BackoffLimits, backoffMs, codeOf, messageOf, wait } from '../../../src/base/index.ts';
 import { columnsOf, type Database, refusesData, type Sql, storableJson } from '../database/index.ts';
-import { type MonitorTable, SAFETY_CHANNELS } from './monitors.ts';
+import { MONITOR_COLUMNS, type MonitorTable } from './monitors.ts';
 
 export interface MonitorRow {
   readonly thing: string;
@@ -23,16 +23,12 @@ const LOCK_TIMEOUT = '2s';
 /** Arbitrary numbers. One instance at a time moves rows to a table, because the latest row has to have the highest id. */
 const LOCK_KEYS: Readonly<Record<MonitorTable, number>> = { system_health: 7_130_423, safety_monitor: 7_130_424 };
 
-const COLUMNS: Readonly<Record<MonitorTable, string>> = {
-  system_health: 'power, temperature',
-  safety_monitor: SAFETY_CHANNELS.join(', '),
-};
-
 /** Must be called in the transaction that stores the messages. */
 export async function queueRows(sql: Sql, rows: readonly MonitorRow[]): Promise<void> {
   if (rows.length === 0) return;
   await sql.query(
-    'insert into monitor_due (thing, target, content) select thing, target, content::jsonb from unnest($1::text[], $2::text[], $3::text[]) as n(thing, target, content)',
+    `insert into monitor_due (thing, target, content)
+    select thing, target, content::jsonb from unnest($1::text[], $2::text[], $3::text[]) as n(thing, target, content)`,
     columnsOf(rows.map(({ thing, target, content }) => [thing, target, storableJson(content)])),
   );
 }
@@ -43,8 +39,8 @@ with due as (
   delete from monitor_due where id in (select id from monitor_due where target = '${table}' order by id limit $1)
   returning id, thing, content, queued_at
 ), added as (
-  insert into ${table} (${COLUMNS[table]}, created_at)
-  select ${COLUMNS[table]}, queued_at at time zone 'UTC' from (
+  insert into ${table} (${MONITOR_COLUMNS[table]}, created_at)
+  select ${MONITOR_COLUMNS[table]}, queued_at at time zone 'UTC' from (
     select d.id as nth, d.queued_at, p.* from due d cross join lateral jsonb_populate_record(null::${table}, d.content) as p
   ) as n order by nth returning id
 ), named as (

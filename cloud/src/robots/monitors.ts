@@ -17,6 +17,10 @@ export const INHERITED_CHANNELS = ['gas', 'fire', 'fall', 'stranger', 'battery',
 const HEALTH_CHANNELS = ['battery', 'temperature'] as const;
 
 export const SAFETY_CHANNELS = ['gas', 'fire', 'fall', 'stranger'] as const;
+export const MONITOR_COLUMNS: Readonly<Record<MonitorTable, string>> = {
+  system_health: 'power, temperature',
+  safety_monitor: SAFETY_CHANNELS.join(', '),
+};
 export type SafetyWords = Readonly<Record<(typeof SAFETY_CHANNELS)[number], string>>;
 
 export interface HealthRow {

@@ -5,15 +5,18 @@ import { z } from 'zod';
 import { readingValue } from '../../../src/wire/index.ts';
 import type { Param, Sql } from '../database/index.ts';
 import { component, errors, HttpError, OPEN, TAGS, USER } from '../http/index.ts';
-import { INHERITED_CHANNELS, inheritedChannels, type MonitorTable, SAFETY_CHANNELS, type StateValues } from '../robots/index.ts';
+import {
+  INHERITED_CHANNELS,
+  inheritedChannels,
+  MONITOR_COLUMNS,
+  type MonitorTable,
+  SAFETY_CHANNELS,
+  type StateValues,
+} from '../robots/index.ts';
 import { type Context, forUsers, printable, thingParameter } from './context.ts';
 
 /** In both tables, `created_at` is a timestamp without a time zone, written in UTC. */
 const CREATED_AT = `to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`;
-const COLUMNS: Readonly<Record<MonitorTable, string>> = {
-  system_health: 'power, temperature',
-  safety_monitor: SAFETY_CHANNELS.join(', '),
-};
 const UNKNOWN = { gas: 'Unknown', fire: 'Unknown', fall: 'Unknown', stranger: 'Unknown' };
 
 const telemetry = component(
@@ -159,7 +162,7 @@ async function latestRow<Row>(
   const thing = await robotOf(sql, named, defaultThing);
   const unnamed = named === undefined ? 'or o.thing is null' : '';
   const [row] = await sql.query<Row>(
-    `select ${COLUMNS[table]}, ${CREATED_AT} from ${table} left join ${table}_of o using (id)
+    `select ${MONITOR_COLUMNS[table]}, ${CREATED_AT} from ${table} left join ${table}_of o using (id)
     where $1::text is null or o.thing = $1 ${unnamed} order by id desc limit 1`,
     [thing],
   );
@@ -169,7 +172,7 @@ async function latestRow<Row>(
 async function addRow(sql: Sql, table: MonitorTable, values: readonly Param[], thing: string | null): Promise<void> {
   const places = values.map((_, i) => `$${i + 2}`).join(', ');
   await sql.query(
-    `with added as (insert into ${table} (${COLUMNS[table]}) values (${places}) returning id)
+    `with added as (insert into ${table} (${MONITOR_COLUMNS[table]}) values (${places}) returning id)
     insert into ${table}_of (id, thing) select id, $1 from added where $1::text is not null
     on conflict (id) do update set thing = excluded.thing`,
     [thing, ...values] as Param[],
