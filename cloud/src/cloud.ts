@@ -6,13 +6,13 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { messageOf } from '../../src/base/index.ts';
 import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts';
-import { BrokerLink } from './broker/index.ts';
+import { BrokerLink, type LinkState } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
 import { DatabaseSocket, type Databases, migrate, openDatabases, SHARED_CONNECTIONS, sharesConnections, usable } from './database/index.ts';
 import { Refusal } from './errors/index.ts';
 import { Health, measure } from './health/index.ts';
 import type { App } from './http/index.ts';
-import { Ingest } from './ingest/index.ts';
+import { Ingest, type Way } from './ingest/index.ts';
 import { applyRetention, Maintenance } from './maintenance/index.ts';
 import { filtersOf, type Message, unreadIn } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
@@ -26,6 +26,8 @@ import { ObjectStore, Uploads } from './uploads/index.ts';
 
 /** Startup waits at most this long for the first subscription. The family can read data even while the broker is down. */
 const FIRST_SUBSCRIPTION_MS = 5_000;
+/** Robots send their backlog when the cloud is back, so its connection is first, if it is not slow. */
+const BACKLOG_FIRST_MS = 1_000;
 /** Time to commit queued messages during a stop, which may take 10 s in total. */
 const DRAIN_MS = 6_000;
 
@@ -86,15 +88,21 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
       }
     },
   });
-  const link = new BrokerLink({
-    endpoint: settings.endpoint,
-    credentials: settings.credentials,
-    clientId: `${CLIENT_ID_PREFIX}${randomBytes(6).toString('hex')}`,
-    filters: filtersOf(settings.patterns),
-    take: (incoming) => ingest.take(incoming),
-    capacity: () => ingest.capacity(),
-    log: log.child({ module: 'broker' }),
-  });
+  const linkFor = (way: Way): BrokerLink =>
+    new BrokerLink({
+      endpoint: settings.endpoint,
+      credentials: settings.credentials,
+      clientId: `${CLIENT_ID_PREFIX}${randomBytes(6).toString('hex')}`,
+      filters: filtersOf(settings.patterns, way === 'backlog'),
+      take: (incoming) => ingest.take(incoming),
+      capacity: () => ingest.capacity(way),
+      log: log.child({ module: 'broker' }),
+      name: way === 'backlog' ? 'backlog' : 'broker',
+    });
+  const link = linkFor('live');
+  // Backlog that waits for its commit uses up the broker's window of its own connection only, and not that of the alerts.
+  const backlogLink = linkFor('backlog');
+  const brokerState = (): LinkState => (link.state === 'subscribed' ? backlogLink.state : link.state);
   const store = settings.uploads && new ObjectStore(settings.uploads);
   const uploads = store && settings.uploads && new Uploads({ db, store, dailyBytes: settings.uploads.dailyBytes });
   const { host, port, publicTelemetry, defaultThing } = settings;
@@ -115,7 +123,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
   });
   const health = new Health({
     db: fast,
-    broker: () => link.state,
+    broker: brokerState,
     queue: () => ingest.load,
     lastFailure: () => metrics.lastFailure,
     upkeep: () => maintenance.failing,
@@ -147,6 +155,8 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
       });
       ingest.start();
       monitors.start();
+      backlogLink.start();
+      await backlogLink.subscribed(BACKLOG_FIRST_MS);
       link.start();
       maintenance.start();
       await socket?.start().catch((error: unknown) => {
@@ -159,11 +169,11 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     },
     async stop() {
       await maintenance.stop();
-      await link.leave();
+      await Promise.all([link.leave(), backlogLink.leave()]);
       await ingest.drain(DRAIN_MS);
       await receipts.stop();
       await monitors.stop();
-      await link.stop();
+      await Promise.all([link.stop(), backlogLink.stop()]);
       await app.close();
       await notifier.stop();
       store?.close();

@@ -11,6 +11,8 @@ const GOOD_SESSION_MS = 30_000;
 
 export interface LinkOptions extends SessionOptions {
   readonly log: Logger;
+  /** Names the log's events, `<name>_subscribed` and `<name>_lost`. */
+  readonly name?: string;
   readonly backoff?: BackoffLimits;
 }
 
@@ -77,13 +79,13 @@ export class BrokerLink {
   }
 
   async #runSession(version: ProtocolVersion): Promise<'ended' | 'refused'> {
-    const { log } = this.#options;
+    const { log, name = 'broker' } = this.#options;
     const session = new Session(this.#options, version);
     this.#session = session;
     if (await session.open()) {
       this.#state = 'subscribed';
       const facts = { mqtt: version === 5 ? '5' : '3.1.1', shared: session.shared, failures: this.#failures };
-      log.info({ event: 'broker_subscribed', ...facts }, 'subscribed at the broker');
+      log.info({ event: `${name}_subscribed`, ...facts }, 'subscribed at the broker');
       this.#lastReason = '';
       this.#firstSubscription.abort();
     }
@@ -97,7 +99,8 @@ export class BrokerLink {
   #report(reason: string): void {
     if (reason === this.#lastReason) return;
     this.#lastReason = reason;
-    const { host, port } = this.#options.endpoint;
-    this.#options.log.warn({ event: 'broker_lost', host, port, reason }, 'no connection to the broker; the cloud will try again');
+    const { log, name = 'broker', endpoint } = this.#options;
+    const { host, port } = endpoint;
+    log.warn({ event: `${name}_lost`, host, port, reason }, 'no connection to the broker; the cloud will try again');
   }
 }

@@ -1,1 +1,2 @@
+export type { Way } from './admission.ts';
 export { Ingest } from './ingest.ts';

@@ -1,28 +1,32 @@
-// Queues messages between the broker and the database. It commits them in order of arrival, many in one transaction, and sends the PUBACKs
-// after the commit. If the database fails, the broker has to wait. If the database refuses one message, that message is stored as
-// poison: it must neither block the other messages nor be delivered again for ever.
+// Stores the messages between the broker and the database. Lanes commit many robots in one transaction, and the PUBACKs follow the commit. If
+// the database fails, the broker has to wait. If one message or one robot's rows fail, only that robot waits (queue.ts). A message that the
+// database refuses is stored as poison: it must neither block its robot nor be delivered again for ever.
 
 import type { Logger } from 'pino';
-import { type BackoffLimits, backoffMs, messageOf, wait } from '../../../src/base/index.ts';
-import { recordAlerts, recordStorage } from '../alerts/index.ts';
-import { type Announced, takeAnnouncements } from '../auth/index.ts';
-import { type Database, refusesData } from '../database/index.ts';
-import { asPoison, decode, type Incoming, type Message, type RowsMessage } from '../messages/index.ts';
-import { cover, outboxChanges } from '../receipts/index.ts';
-import { updateRobots } from '../robots/index.ts';
-import { claimUploads } from '../uploads/index.ts';
-import { correctTimes } from './clock.ts';
-import { insertPoison, insertRows } from './insert.ts';
+import { type BackoffLimits, backoffMs, codeOf, messageOf, wait } from '../../../src/base/index.ts';
+import type { Database, Limits } from '../database/index.ts';
+import { asPoison, decode, type Incoming, labelOf, type Message, onlyAlerts, type Weight } from '../messages/index.ts';
+import { Admission, type Way } from './admission.ts';
+import { commit, isOfThisBatch, refuses } from './commit.ts';
+import { type Batch, type Lane, Queue, type Queued } from './queue.ts';
+import { RATE, type RateLimits, Rates } from './rate.ts';
 
-/** Limits of one transaction. It holds locks, and a failure repeats all of it. */
-const BATCH_MESSAGES = 256;
-const BATCH_BYTES = 4 * 1024 * 1024;
+/** Limits of one transaction after decoding. The message that reaches them is the last. They bound the memory of a lane. */
+const MOST: Weight = { rows: 5_000, bytes: 4 * 1024 * 1024 };
 
-/** Limits of the queue. Beyond them {@link Ingest.capacity} waits, and the broker waits with it. */
-const QUEUE_MESSAGES = 2_000;
-const QUEUE_BYTES = 16 * 1024 * 1024;
+/** Transactions at a time. PGlite has one connection. The pool of the ingest has two more, for receipts. */
+const FAST_LANES = { postgres: 4, pglite: 1 };
+const SIDE_LANES = 2;
+
+/** A robot that needs longer is tried alone, then on the side lane. `idle_in_transaction` and the client's timer are in database/. */
+const LIMITS: Record<Batch['kind'], Limits> = {
+  shared: { lockMs: 500, statementMs: 2_000 },
+  suspected: { lockMs: 250, statementMs: 2_000 },
+  stuck: { lockMs: 2_000, statementMs: 8_000 },
+};
 
 const RETRY: BackoffLimits = { minMs: 100, maxMs: 5_000 };
+const SWEEP_MS = 10_000;
 
 export interface IngestOptions {
   readonly db: Database;
@@ -30,34 +34,36 @@ export interface IngestOptions {
   readonly log: Logger;
   /** Wall time, milliseconds since 1970. */
   readonly nowMs?: () => number;
-  /** Called after each commit, in order of arrival. */
+  readonly rate?: RateLimits;
+  /** Called after each commit. Transactions of different robots may overlap; those of one robot follow each other. */
   readonly onCommitted: (messages: readonly Message[]) => void;
-}
-
-interface Queued {
-  readonly incoming: Incoming;
-  /** Decoding runs while an earlier batch is being committed. */
-  readonly message: Promise<Message>;
-  readonly takenMs: number;
 }
 
 export class Ingest {
   readonly #options: IngestOptions;
-  readonly #queue: Queued[] = [];
+  readonly #queue = new Queue();
+  readonly #admission = new Admission();
+  /** Messages without PUBACK, oldest first. */
+  readonly #held = new Set<Queued>();
+  readonly #rates: Rates;
   readonly #abort = new AbortController();
-  #committing: readonly Queued[] = [];
-  #queuedBytes = 0;
+  #bell = new AbortController();
+  #failures = 0;
+  #refused = 0;
+  #sweptMs = 0;
   #draining = false;
-  #wake: () => void = () => {};
-  #waitingForCapacity: (() => void)[] = [];
-  #running: Promise<void> = Promise.resolve();
+  #waitingForCapacity: { readonly way: Way; readonly resolve: () => void }[] = [];
+  #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    this.#rates = new Rates(options.rate ?? RATE);
   }
 
   start(): void {
-    this.#running = this.#run();
+    const fast = Array.from({ length: FAST_LANES[this.#options.db.kind] }, () => this.#run('fast'));
+    const side = Array.from({ length: SIDE_LANES }, () => this.#run('side'));
+    this.#running = Promise.all([...fast, ...side]);
   }
 
   take(incoming: Incoming): void {
@@ -66,132 +72,179 @@ export class Ingest {
       incoming.done();
       return;
     }
-    this.#queue.push({ incoming, message: decode(this.#options.patterns, incoming), takenMs: performance.now() });
-    this.#queuedBytes += incoming.payload.length;
-    this.#wake();
+    const label = labelOf(this.#options.patterns, incoming);
+    const atMs = performance.now();
+    this.#sweep(atMs);
+    // While the database fails, every robot's messages wait, so their number says nothing about a robot.
+    if (this.#failures === 0 && !this.#admission.admits(label, this.#rates.isSpent(label.prefix, atMs))) {
+      this.#refused++;
+      incoming.done();
+      return;
+    }
+    this.#admission.taken(label, incoming.payload.length);
+    const queued: Queued = { incoming, label, atMs, refusals: [], isReduced: null };
+    this.#held.add(queued);
+    this.#queue.add(queued);
+    this.#ring();
   }
 
-  /** Messages that are not committed yet, and the age of the oldest one. */
-  get load(): { readonly waiting: number; readonly oldestMs: number } {
-    const oldest = this.#committing[0] ?? this.#queue[0];
-    return { waiting: this.#committing.length + this.#queue.length, oldestMs: oldest ? performance.now() - oldest.takenMs : 0 };
+  /** Resolves when there is capacity for another message that comes this way. */
+  capacity(way: Way = 'live'): Promise<void> {
+    if (this.#admission.hasCapacity(way)) return Promise.resolve();
+    return new Promise((resolve) => this.#waitingForCapacity.push({ way, resolve }));
   }
 
-  /** Resolves when the queue has capacity for another message. */
-  capacity(): Promise<void> {
-    if (this.#hasCapacity()) return Promise.resolve();
-    return new Promise((resolve) => this.#waitingForCapacity.push(resolve));
+  /** Facts for operators: robots by their prefix and thing, quarantined ones by their prefix. */
+  get load() {
+    const [oldest] = this.#held;
+    return {
+      waiting: this.#held.size,
+      oldestMs: oldest ? performance.now() - oldest.atMs : 0,
+      refused: this.#refused,
+      stuck: this.#queue.stuck,
+      quarantined: this.#rates.quarantined,
+    };
   }
 
   /** Commits the queued messages, for at most `timeoutMs`. The robots still have the messages that are not committed. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
-    this.#wake();
-    const timer = setTimeout(() => this.#abort.abort(), timeoutMs);
+    this.#ring();
+    const timer = setTimeout(() => {
+      this.#abort.abort();
+      this.#ring();
+    }, timeoutMs);
     await this.#running;
     clearTimeout(timer);
   }
 
-  async #run(): Promise<void> {
+  async #run(lane: Lane): Promise<void> {
     while (!this.#abort.signal.aborted) {
-      const batch = this.#next();
-      if (batch.length === 0) {
-        if (this.#draining) return;
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        continue;
+      const batch = this.#queue.next(lane, performance.now());
+      if (batch) {
+        const isStored = await this.#store(batch);
+        this.#queue.done(batch);
+        this.#ring();
+        if (!isStored) await wait(backoffMs(Math.max(1, this.#failures), RETRY, Math.random()), this.#abort.signal);
+      } else if (this.#draining && this.#held.size === 0) return;
+      else await this.#news(lane);
+    }
+  }
+
+  /** Waits for a message, for the end of a transaction, or for the next try of a stuck robot. */
+  async #news(lane: Lane): Promise<void> {
+    const { signal } = this.#bell;
+    const dueMs = lane === 'side' ? this.#queue.dueMs() : null;
+    if (dueMs !== null) await wait(Math.max(1, dueMs - performance.now()), signal);
+    else await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  }
+
+  #ring(): void {
+    this.#bell.abort();
+    this.#bell = new AbortController();
+  }
+
+  /** @returns false if the database failed. */
+  async #store(whole: Batch): Promise<boolean> {
+    const { db, log, nowMs = Date.now, onCommitted } = this.#options;
+    const { messages, batch } = await this.#decoded(whole);
+    const limits = this.#draining ? LIMITS.shared : LIMITS[batch.kind];
+    try {
+      const announced = await commit(db, messages, nowMs(), limits);
+      for (const { thing, refused } of announced) {
+        if (refused === null) log.info({ event: 'certificate_announced', thing }, 'a robot announced its next certificate');
+        else log.warn({ event: 'certificate_refused', thing, reason: refused }, 'the certificate that a robot announced was refused');
       }
-      this.#committing = batch;
-      const messages = await Promise.all(batch.map((queued) => queued.message));
-      const incoming = batch.map((queued) => queued.incoming);
-      if (!(await this.#commit(incoming, messages))) return;
-      this.#committing = [];
-      for (const { done } of incoming) done();
-      this.#options.onCommitted(messages);
+    } catch (error) {
+      this.#queue.putBack(batch.queued);
+      if (isOfThisBatch(error)) this.#failed(batch, messages, error);
+      else return this.#databaseFailed(error);
+      return true;
     }
-  }
-
-  #next(): Queued[] {
-    const batch: Queued[] = [];
-    let bytes = 0;
-    for (let queued = this.#queue[0]; queued && batch.length < BATCH_MESSAGES && bytes < BATCH_BYTES; queued = this.#queue[0]) {
-      this.#queue.shift();
-      batch.push(queued);
-      bytes += queued.incoming.payload.length;
+    if (this.#failures > 0) log.info({ event: 'database_recovered', tries: this.#failures }, 'the database stores messages again');
+    this.#failures = 0;
+    for (const { name } of this.#queue.stored(batch, performance.now())) {
+      log.info({ event: 'robot_unstuck', robot: name }, 'the messages of the robot are stored again');
     }
-    this.#queuedBytes -= bytes;
-    if (this.#hasCapacity()) for (const resolve of this.#waitingForCapacity.splice(0)) resolve();
-    return batch;
-  }
-
-  #hasCapacity(): boolean {
-    return this.#queue.length < QUEUE_MESSAGES && this.#queuedBytes < QUEUE_BYTES;
-  }
-
-  /** Retries until the commit succeeds, and replaces refused messages in `messages` by poison. @returns false if the drain timed out. */
-  async #commit(incoming: readonly Incoming[], messages: Message[]): Promise<boolean> {
-    const { db, log, nowMs = Date.now } = this.#options;
-    for (let tries = 0; ; tries++) {
-      try {
-        for (const { thing, refused } of await commit(db, messages, nowMs())) {
-          if (refused === null) log.info({ event: 'certificate_announced', thing }, 'a robot announced its next certificate');
-          else log.warn({ event: 'certificate_refused', thing, reason: refused }, 'the certificate that a robot announced was refused');
-        }
-        if (tries > 0) log.info({ event: 'database_recovered', tries }, 'the database stores messages again');
-        return true;
-      } catch (error) {
-        if (refuses(error) && messages.length > 1) return this.#commitOneByOne(incoming, messages);
-        const [only, message] = [incoming[0], messages[0]];
-        const reason = `the message could not be stored: ${messageOf(error)}`;
-        const poison = refuses(error) && only && message ? asPoison(only, message, reason) : null;
-        if (only && poison) {
-          log.error({ event: 'message_refused', topic: only.topic, reason }, 'the message will be stored as poison');
-          messages[0] = poison;
-          continue;
-        }
-        if (tries === 0) {
-          log.warn(
-            { event: 'database_failed', reason: messageOf(error) },
-            'the database could not store messages; the cloud will try again',
-          );
-        }
-        await wait(backoffMs(tries + 1, RETRY, Math.random()), this.#abort.signal);
-        if (this.#abort.signal.aborted) return false;
-      }
+    for (const queued of batch.queued) {
+      const { incoming, label } = queued;
+      incoming.done();
+      this.#held.delete(queued);
+      this.#admission.left(label, incoming.payload.length);
     }
-  }
-
-  async #commitOneByOne(incoming: readonly Incoming[], messages: Message[]): Promise<boolean> {
-    for (const [i, message] of messages.entries()) {
-      const single = [message];
-      if (!(await this.#commit(incoming.slice(i, i + 1), single))) return false;
-      messages.splice(i, 1, ...single);
-    }
+    this.#offerCapacity();
+    onCommitted(messages);
     return true;
   }
-}
 
-/**
- * Writes a batch in one transaction. Rows and their coverage are committed together, so the coverage never claims a row that a crash
- * lost. The caller may repeat it after any failure, even if it is unknown whether the last commit succeeded.
- * @returns the outcome for each announced certificate.
- */
-function commit(db: Database, messages: readonly Message[], nowMs: number): Promise<Announced[]> {
-  const rows = messages.filter((message): message is RowsMessage => message.kind === 'rows');
-  return db.transaction(async (sql) => {
-    const corrected = await cover(sql, outboxChanges(messages));
-    await insertRows(sql, rows);
-    await recordAlerts(sql, messages, nowMs);
-    await claimUploads(sql, rows, nowMs);
-    await correctTimes(sql, rows, corrected);
-    await recordStorage(sql, await updateRobots(sql, messages, nowMs), nowMs);
-    await insertPoison(sql, messages);
-    return takeAnnouncements(sql, rows, nowMs);
-  });
-}
+  /** Decodes messages up to the limits of a transaction, and puts the others back. */
+  async #decoded(whole: Batch): Promise<{ messages: Message[]; batch: Batch }> {
+    const total = { rows: 0, bytes: 0 };
+    const queued: Queued[] = [];
+    const messages: Message[] = [];
+    for (const one of whole.queued) {
+      if (total.rows >= MOST.rows || total.bytes >= MOST.bytes) break;
+      const weight = { rows: 0, bytes: 0 };
+      const message = await decode(this.#options.patterns, one.incoming, weight);
+      one.isReduced ??= this.#spend(one, weight);
+      const taken = one.isReduced ? onlyAlerts(message) : message;
+      messages.push(one.refusals.reduce((refused, reason) => asPoison(one.incoming, refused, reason) ?? refused, taken));
+      queued.push(one);
+      total.rows += weight.rows;
+      total.bytes += weight.bytes;
+    }
+    this.#queue.putBack(whole.queued.slice(queued.length));
+    const names = new Set(queued.map(({ label }) => label.robot));
+    return { messages, batch: { ...whole, queued, robots: whole.robots.filter(({ name }) => names.has(name)) } };
+  }
 
-/** A RangeError means that the content can't be serialized, for example JSON that is nested too deeply. */
-function refuses(error: unknown): boolean {
-  return refusesData(error) || error instanceof RangeError;
+  /** @returns whether the robot was above its rate already, so that only its alerts are taken. */
+  #spend({ label: { prefix, urgency } }: Queued, weight: Weight): boolean {
+    const nowMs = performance.now();
+    const isSpent = urgency === 'alert' && this.#rates.isSpent(prefix, nowMs);
+    if (this.#rates.spend(prefix, weight, nowMs)) {
+      const text = 'the robot sends more than it may: only its alerts are taken at once, and the rest as its rate permits';
+      this.#options.log.warn({ event: 'robot_quarantined', prefix }, text);
+    }
+    return isSpent;
+  }
+
+  #sweep(nowMs: number): void {
+    if (nowMs - this.#sweptMs < SWEEP_MS) return;
+    this.#sweptMs = nowMs;
+    for (const prefix of this.#rates.sweep(nowMs)) {
+      this.#options.log.info({ event: 'robot_released', prefix }, 'the robot is within its rate again');
+    }
+  }
+
+  #failed(batch: Batch, messages: readonly Message[], error: unknown): void {
+    const { log } = this.#options;
+    const [only, message] = [batch.queued[0], messages[0]];
+    const reason = messageOf(error);
+    if (batch.queued.length === 1 && only && message && refuses(error) && asPoison(only.incoming, message, reason)) {
+      only.refusals.push(`the message could not be stored: ${reason}`);
+      log.error({ event: 'message_refused', topic: only.incoming.topic, reason }, 'the message will be stored as poison');
+      this.#queue.suspect(batch, performance.now());
+      return;
+    }
+    const stuck = this.#queue.failed(batch, performance.now(), codeOf(error) === '55P03');
+    if (stuck) log.warn({ event: 'robot_stuck', robot: stuck.name, reason }, 'the messages of the robot wait; other robots go on');
+  }
+
+  #databaseFailed(error: unknown): false {
+    if (this.#failures === 0) {
+      const text = 'the database could not store messages; the cloud will try again';
+      this.#options.log.warn({ event: 'database_failed', reason: messageOf(error) }, text);
+    }
+    this.#failures++;
+    return false;
+  }
+
+  #offerCapacity(): void {
+    const waiting = this.#waitingForCapacity.splice(0);
+    for (const one of waiting) {
+      if (this.#admission.hasCapacity(one.way)) one.resolve();
+      else this.#waitingForCapacity.push(one);
+    }
+  }
 }

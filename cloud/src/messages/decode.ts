@@ -39,8 +39,12 @@ const PATTERN = /^(?:\+|[A-Za-z0-9_.:-]+)(?:\/(?:\+|[A-Za-z0-9_.:-]+)){0,5}$/;
 
 const inflateAsync = promisify(inflate);
 
+/** Limits of a message. An honest robot sends at most 1,000 readings and 100 KiB, also before it deflates them. */
+const MAX_READINGS = 5_000;
+const MAX_PAYLOAD_BYTES = 128 * 1024;
+
 /** The first byte of a zlib stream. No JSON object begins with it. */
-const ZLIB_FIRST_BYTE = 0x78;
+export const ZLIB_FIRST_BYTE = 0x78;
 
 /** The fields that name rows. A bad `accepted` or `mark` gets a default, because it must not cost the rows. */
 const envelopeOfRows = z.object({
@@ -54,13 +58,23 @@ const envelopeOfRows = z.object({
 const ENVELOPE_KEYS = new Set(['thing', 'outbox', 'accepted', 'mark', 'seq', 'at', 'kind']);
 const KNOWN_KINDS: ReadonlySet<string> = new Set(eventBody.options.map((option) => option.shape.kind.value));
 
-export async function decode(patterns: readonly string[], incoming: Incoming): Promise<Message> {
+/** The size of a message after it was inflated. */
+export interface Weight {
+  rows: number;
+  bytes: number;
+}
+
+/** @param weight is set to the message's. */
+export async function decode(patterns: readonly string[], incoming: Incoming, weight: Weight): Promise<Message> {
+  weight.bytes = incoming.payload.length;
   const place = placeOf(patterns, incoming.topic);
   if (!place) return poison(incoming, null, null, `the topic matches none of the patterns ${patterns.join(', ')}`);
   let body: unknown;
   let text: string | null = null;
   try {
+    if (weight.bytes > MAX_PAYLOAD_BYTES) throw new Error(`${weight.bytes} bytes, but a message has at most ${MAX_PAYLOAD_BYTES}`);
     text = await textOf(place, incoming.payload);
+    weight.bytes = text.length;
     body = JSON.parse(text);
   } catch (error) {
     return poison(incoming, place, null, `unreadable: ${messageOf(error)}`, text);
@@ -69,6 +83,11 @@ export async function decode(patterns: readonly string[], incoming: Incoming): P
   if (!thing.success) return poison(incoming, place, null, 'the message has no valid thing');
   if (place.thing !== null && place.thing !== thing.data) {
     return poison(incoming, place, thing.data, `thing ${thing.data} may not publish on ${incoming.topic}`);
+  }
+  const { readings } = body as Body;
+  weight.rows = Array.isArray(readings) ? readings.length : 1;
+  if (weight.rows > MAX_READINGS) {
+    return poison(incoming, place, thing.data, `${weight.rows} readings, but a message has at most ${MAX_READINGS}`, text);
   }
   const read = place.suffix === 'presence' ? decodePresence : decodeRows;
   return read(place, incoming, thing.data, body as Body);
@@ -94,6 +113,14 @@ export function asPoison(incoming: Incoming, message: Message, reason: string): 
   const alerts = readings.map((row) => alertOfReading(row, names, reason)).filter((alert) => alert !== null);
   const unreadAlerts = [...message.unreadAlerts, ...alerts];
   return { kind: 'poison', topic, payload, prefix, thing: names.thing, reason, names, alerting: names.thing, unreadAlerts };
+}
+
+/** Leaves the rows out that are no alerts. No receipt covers them, so that the robot sends them again. */
+export function onlyAlerts(message: Message): Message {
+  if (message.kind !== 'rows') return message;
+  const readings = message.readings.filter((row) => row[4]?.alert !== undefined);
+  const seqs = [...readings.map(([seq]) => seq), ...[message.results, message.events, message.unread].flat().map(({ seq }) => seq)];
+  return { ...message, readings, names: { ...message.names, seqs } };
 }
 
 async function textOf(place: Place, payload: Uint8Array): Promise<string> {
@@ -233,8 +260,10 @@ export function patternProblem(pattern: string): string | null {
   return null;
 }
 
-export function filtersOf(patterns: readonly string[]): string[] {
-  return patterns.flatMap((pattern) => UPWARD.map((suffix) => `${pattern}/${suffix}`));
+/** The topic filters of backlog, or of everything else. */
+export function filtersOf(patterns: readonly string[], isBacklog: boolean): string[] {
+  const suffixes = UPWARD.filter((suffix) => (suffix === 'backlog') === isBacklog);
+  return patterns.flatMap((pattern) => suffixes.map((suffix) => `${pattern}/${suffix}`));
 }
 
 /** Splits a topic by the first pattern that matches it. */

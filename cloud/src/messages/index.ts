@@ -1,3 +1,4 @@
-export { asPoison, decode, filtersOf, patternProblem } from './decode.ts';
+export { asPoison, decode, filtersOf, onlyAlerts, patternProblem, type Weight } from './decode.ts';
+export { type Label, labelOf, type Urgency } from './label.ts';
 export * from './message.ts';
 export { unreadIn } from './unreadAlerts.ts';

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { codeOf } from '../../../src/base/index.ts';
 import { type Receipt, receipt } from '../../../src/wire/index.ts';
 import type { Database } from '../../src/database/database.ts';
-import { Ingest } from '../../src/ingest/ingest.ts';
+import { Ingest, type IngestOptions } from '../../src/ingest/ingest.ts';
 import type { Message } from '../../src/messages/message.ts';
 import { Receipts } from '../../src/receipts/receipts.ts';
 import { MonitorRows } from '../../src/robots/index.ts';
@@ -12,6 +12,7 @@ export interface InstanceOptions {
   readonly patterns?: readonly string[];
   readonly receiptIntervalMs?: number;
   readonly nowMs?: () => number;
+  readonly rate?: IngestOptions['rate'];
   /** Called after each commit, like the receipts. */
   readonly onCommitted?: (messages: readonly Message[]) => void;
 }
@@ -30,7 +31,7 @@ export class Instance {
 
   constructor(
     db: Database,
-    { patterns = ['elderly_bot'], receiptIntervalMs = 3_600_000, nowMs = Date.now, onCommitted }: InstanceOptions = {},
+    { patterns = ['elderly_bot'], receiptIntervalMs = 3_600_000, nowMs = Date.now, rate, onCommitted }: InstanceOptions = {},
   ) {
     const log = pino({ level: 'silent' });
     this.#receipts = new Receipts({
@@ -44,8 +45,8 @@ export class Instance {
         for (const wake of this.#waiting.splice(0)) wake();
       },
     });
-    const transaction: Database['transaction'] = (work) =>
-      db.transaction(work).catch((error: unknown) => {
+    const transaction: Database['transaction'] = (work, limits) =>
+      db.transaction(work, limits).catch((error: unknown) => {
         this.codes.push(codeOf(error));
         throw error;
       });
@@ -55,6 +56,7 @@ export class Instance {
       patterns,
       log,
       nowMs,
+      ...(rate && { rate }),
       onCommitted: (messages) => {
         this.#receipts.committed(messages);
         onCommitted?.(messages);
@@ -67,6 +69,10 @@ export class Instance {
   send(topic: string, message: unknown): Promise<void> {
     const payload = message instanceof Uint8Array ? message : Buffer.from(typeof message === 'string' ? message : JSON.stringify(message));
     return new Promise((done) => this.#ingest.take({ topic, payload, done }));
+  }
+
+  get load(): Ingest['load'] {
+    return this.#ingest.load;
   }
 
   /** Waits for a receipt that fits. `from` skips earlier receipts. */
