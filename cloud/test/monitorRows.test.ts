@@ -71,6 +71,19 @@ onEachDatabase('system_health and safety_monitor', (db) => {
     await cloud.stop();
   });
 
+  test('get no row that could not be moved for a day', async () => {
+    const [old, recent] = [newThing(), newThing()];
+    const cloud = new Instance(db());
+    for (const thing of [old, recent]) await cloud.send(TELEMETRY, telemetry({ thing }, [], STATE));
+    await db().query(`update monitor_due set queued_at = queued_at - interval '25 hours' where thing = $1`, [old]);
+    await new MonitorRows({ db: db(), log: pino({ level: 'silent' }) }).forget();
+    await cloud.stop();
+    assert.deepEqual(
+      (await Promise.all([old, recent].map((thing) => rowsOf(db(), thing)))).flat().map(({ length }) => length),
+      [0, 0, 1, 1],
+    );
+  });
+
   test('get many rows in the order of the messages', async () => {
     const things = Array.from({ length: 20 }, newThing);
     const cloud = new Instance(db());
