@@ -119,6 +119,11 @@ describe('the database', { skip: NO_POSTGRES }, () => {
     assert.deepEqual(await inspect(url), ['database_version']);
   });
 
+  test('is reported if it only reads', async () => {
+    const readOnly = `${url}?options=${encodeURIComponent('-c default_transaction_read_only=on')}`;
+    assert.deepEqual(await inspect(readOnly), ['database_read_only']);
+  });
+
   test('is reported if it does not exist, refuses the user, does not listen, has an unknown host or lacks TLS', async () => {
     assert.deepEqual(await inspect(server.urlOf('nothing')), ['database_missing']);
     assert.deepEqual(await inspect(url.replace('postgres@', 'nobody@')), ['database_login']);

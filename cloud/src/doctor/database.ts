@@ -27,11 +27,16 @@ export async function checkDatabase({ databaseUrl, dataDir }: DatabaseSettings):
   client.on('error', () => {});
   try {
     await client.connect();
-    const encrypted = await client.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()');
+    const { rows } = await client.query<{ ssl: boolean; reads: boolean }>(
+      "select ssl, current_setting('transaction_read_only')::boolean as reads from pg_stat_ssl where pid = pg_backend_pid()",
+    );
     const askedMs = Date.now();
     const clock = await client.query('select extract(epoch from clock_timestamp()) * 1000 as ms');
     const skewMs = Number((clock.rows[0] as { ms: string }).ms) - (askedMs + Date.now()) / 2;
-    const isEncrypted = (encrypted.rows[0] as { ssl: boolean } | undefined)?.ssl === true;
+    const isEncrypted = rows[0]?.ssl === true;
+    if (rows[0]?.reads) {
+      return [problem('database_read_only', `${place}: the database only reads`, 'lead DATABASE_URL to the primary, not to a standby')];
+    }
     const findings = [await versionOf(databaseUrl, `${place}${isEncrypted ? ', encrypted' : ''}`)];
     if (!isEncrypted && !LOCAL.test(client.host)) {
       findings.push(warning('database_in_the_clear', `the connection to ${place} is not encrypted`, USE_TLS));
