@@ -94,6 +94,7 @@ test('after the primary became read-only, alerts are stored on the new primary w
   const promoted = ask(standby, 'select pg_promote()');
   const tookMs = await timed(sent);
   await promoted;
+  t.diagnostic(`${Math.round(tookMs)} ms`);
   assert.ok(tookMs < RESUMED_MS, `it took ${tookMs} ms`);
   assert.deepEqual(await ask(standby, 'select seq::int from readings order by seq'), [{ seq: 1 }, { seq: 2 }]);
   // The listener moves too, without any error of its own connection.
@@ -141,6 +142,7 @@ for (const moment of ['between two transactions', 'within a transaction']) {
       );
     } else assert.ok(proxy.blackHole() >= 6);
     const tookMs = await timed(instance.send(TOPIC, telemetry({ thing, accepted: 2 }, readings([2, 2]))));
+    t.diagnostic(`${Math.round(tookMs)} ms`);
     assert.ok(tookMs < BLACK_HOLE_MS, `it took ${tookMs} ms`);
     await held;
     assert.deepEqual(await ask(server, 'select seq::int from readings order by seq'), [{ seq: 1 }, { seq: 2 }]);
