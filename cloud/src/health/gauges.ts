@@ -16,6 +16,7 @@ export function measure(metrics: Metrics, { health, receiptsDue, pools }: Measur
   metrics.gauge('subscribed', '1 while this instance is subscribed at the broker', () => Number(broker() === 'subscribed'));
   metrics.gauge('queue_messages', 'Messages that are received and not yet committed', () => queue().waiting);
   metrics.gauge('queue_oldest_seconds', 'Age of the oldest of them; 0 without one', () => queue().oldestMs / 1_000);
+  metrics.gauge('robots_held', 'Robots that wait alone: stuck on a lock or a slow statement, or above their rate', held, 'reason');
   metrics.gauge('pool_waiting', 'Callers that wait for a connection to the database', loads('waiting'), 'pool');
   metrics.gauge('pool_busy', 'Connections to the database in use', loads('busy'), 'pool');
   metrics.gauge('receipts_due', 'Outboxes whose receipt could be sent now', receiptsDue);
@@ -27,6 +28,11 @@ export function measure(metrics: Metrics, { health, receiptsDue, pools }: Measur
     async () => (await health.facts()).xids,
   );
   metrics.gauge('fault', '1 for each fault in /healthz', faults, 'code');
+
+  function held(): Record<string, number> {
+    const { stuck = [], quarantined = [] } = queue();
+    return { stuck: stuck.length, quarantined: quarantined.length };
+  }
 
   async function faults(): Promise<Record<string, number>> {
     return Object.fromEntries((await health.faults()).map(({ code }) => [code, 1]));

@@ -48,6 +48,9 @@ export interface Queue {
   readonly waiting: number;
   /** The age of the oldest one; 0 if the queue is empty. */
   readonly oldestMs: number;
+  /** Robots that wait alone, because their rows are locked or slow, and topic prefixes whose robots send more than they may. */
+  readonly stuck?: readonly string[];
+  readonly quarantined?: readonly string[];
 }
 
 /** Facts about the database that no error announces in time. */

@@ -4,6 +4,9 @@ import type { Health } from '../health/index.ts';
 import { answer, component, errors, OPEN, onlyFrom, TAGS } from '../http/index.ts';
 import type { Context } from './context.ts';
 
+/** Robots named in an answer. */
+const SHOWN = 20;
+
 const health = component(
   'MachineHealth',
   z.object({
@@ -13,6 +16,8 @@ const health = component(
     queue: z.object({
       messages: z.int().describe('Messages that are received and not yet committed'),
       oldest_s: z.int().describe('Age of the oldest of them in seconds'),
+      stuck: z.array(z.string()).describe('Robots (prefix and thing) that wait alone, because their rows are locked or slow; no fault'),
+      quarantined: z.array(z.string()).describe('Topic prefixes of robots that send more than they may; no fault'),
     }),
     faults: z.array(z.object({ code: z.string(), text: z.string(), remedy: z.string() })),
   }),
@@ -41,12 +46,17 @@ export function machineRoutes({ app, metrics }: Context, { health: state, monito
     },
     async (_request, reply) => {
       const faults = await state.faults();
-      const { waiting, oldestMs } = state.options.queue();
+      const { waiting, oldestMs, stuck = [], quarantined = [] } = state.options.queue();
       return reply.code(faults.length === 0 ? 200 : 503).send({
         status: faults.length === 0 ? 'ok' : 'degraded',
         database: faults.find(({ code }) => code.startsWith('database_'))?.text ?? 'ok',
         broker: state.options.broker(),
-        queue: { messages: waiting, oldest_s: Math.round(oldestMs / 1_000) },
+        queue: {
+          messages: waiting,
+          oldest_s: Math.round(oldestMs / 1_000),
+          stuck: stuck.slice(0, SHOWN),
+          quarantined: quarantined.slice(0, SHOWN),
+        },
         faults,
       });
     },
