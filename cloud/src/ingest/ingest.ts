@@ -122,8 +122,10 @@ export class Ingest {
     while (!this.#abort.signal.aborted) {
       const batch = this.#queue.next(lane, performance.now());
       if (batch) {
-        const isStored = await this.#store(batch);
-        this.#queue.done(batch);
+        const { messages, taken } = await this.#decoded(batch);
+        if (taken.queued.length < batch.queued.length) this.#ring();
+        const isStored = await this.#store(taken, messages);
+        this.#queue.done(taken);
         this.#ring();
         if (!isStored) await wait(backoffMs(Math.max(1, this.#failures), RETRY, Math.random()), this.#abort.signal);
       } else if (this.#draining && this.#held.size === 0) return;
@@ -145,9 +147,8 @@ export class Ingest {
   }
 
   /** @returns false if the database failed. */
-  async #store(whole: Batch): Promise<boolean> {
+  async #store(batch: Batch, messages: readonly Message[]): Promise<boolean> {
     const { db, log, nowMs = Date.now, onCommitted } = this.#options;
-    const { messages, batch } = await this.#decoded(whole);
     const limits = this.#draining ? LIMITS.shared : LIMITS[batch.kind];
     try {
       const announced = await commit(db, messages, nowMs(), limits);
@@ -178,7 +179,7 @@ export class Ingest {
   }
 
   /** Decodes messages up to the limits of a transaction, and puts the others back. */
-  async #decoded(whole: Batch): Promise<{ messages: Message[]; batch: Batch }> {
+  async #decoded(whole: Batch): Promise<{ messages: Message[]; taken: Batch }> {
     const total = { rows: 0, bytes: 0 };
     const queued: Queued[] = [];
     const messages: Message[] = [];
@@ -193,9 +194,7 @@ export class Ingest {
       total.rows += weight.rows;
       total.bytes += weight.bytes;
     }
-    this.#queue.putBack(whole.queued.slice(queued.length));
-    const names = new Set(queued.map(({ label }) => label.robot));
-    return { messages, batch: { ...whole, queued, robots: whole.robots.filter(({ name }) => names.has(name)) } };
+    return { messages, taken: this.#queue.shortened(whole, queued.length) };
   }
 
   /** @returns whether the robot was above its rate already, so that only its alerts are taken. */

@@ -10,7 +10,7 @@ import type { Incoming, Label, Urgency } from '../messages/index.ts';
 const MOST_OF_ROBOT = 32;
 /** Messages in a transaction of several robots. It holds locks, and a failure repeats all of it. A message of backlog has up to 5,000 rows. */
 const MOST_OF_BATCH = 256;
-const MOST_OF_BACKLOG = 16;
+const MOST_OF_BACKLOG = 64;
 /** Transactions of suspected robots, and of backlog, at a time. The other lanes are free for alerts. */
 const SUSPECTED_AT_ONCE = 2;
 const BACKLOG_AT_ONCE = 2;
@@ -94,6 +94,15 @@ export class Queue {
   /** Puts messages that were not stored back to the front. */
   putBack(queued: readonly Queued[]): void {
     for (const one of queued.toReversed()) this.#robots.get(one.label.robot)?.waiting[one.label.urgency].unshift(one);
+  }
+
+  /** Keeps only the first messages of a batch. The others wait again, in their places. */
+  shortened(batch: Batch, count: number): Batch {
+    const queued = batch.queued.slice(0, count);
+    const names = new Set(queued.map(({ label }) => label.robot));
+    for (const robot of batch.robots) robot.isBusy = names.has(robot.name);
+    this.putBack(batch.queued.slice(count));
+    return { ...batch, queued, robots: batch.robots.filter(({ isBusy }) => isBusy) };
   }
 
   /** After a success. @returns the robots that were stuck. */
