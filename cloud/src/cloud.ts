@@ -98,6 +98,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
       capacity: () => ingest.capacity(way),
       log: log.child({ module: 'broker' }),
       name: way === 'backlog' ? 'backlog' : 'broker',
+      onSubscribed: () => (way === 'backlog' ? link : backlogLink).hurry(),
     });
   const link = linkFor('live');
   // Backlog that waits for its commit uses up the broker's window of its own connection only, and not that of the alerts.

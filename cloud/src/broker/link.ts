@@ -13,6 +13,8 @@ export interface LinkOptions extends SessionOptions {
   readonly log: Logger;
   /** Names the log's events, `<name>_subscribed` and `<name>_lost`. */
   readonly name?: string;
+  /** Called after each subscription. */
+  readonly onSubscribed?: () => void;
   readonly backoff?: BackoffLimits;
 }
 
@@ -25,6 +27,8 @@ export class BrokerLink {
   #state: LinkState = 'connecting';
   readonly #firstSubscription = new AbortController();
   #failures = 0;
+  /** Ends the wait for the next attempt. */
+  #hurry = new AbortController();
   #lastReason = '';
   #running: Promise<void> = Promise.resolve();
 
@@ -44,6 +48,11 @@ export class BrokerLink {
   async subscribed(timeoutMs: number): Promise<boolean> {
     await wait(timeoutMs, this.#firstSubscription.signal);
     return this.#state === 'subscribed';
+  }
+
+  /** Connects without further delay, because another link has reached the broker. */
+  hurry(): void {
+    this.#hurry.abort();
   }
 
   async publish(topic: string, payload: string): Promise<void> {
@@ -74,7 +83,10 @@ export class BrokerLink {
       this.#state = 'connecting';
       if (performance.now() - startedMs > GOOD_SESSION_MS) this.#failures = 0;
       this.#failures++;
-      await wait(backoffMs(this.#failures, backoff, Math.random()), this.#stop.signal);
+      const untilMs = backoffMs(this.#failures, backoff, Math.random());
+      await wait(Math.min(backoff.minMs, untilMs), this.#stop.signal);
+      this.#hurry = new AbortController();
+      await wait(untilMs - backoff.minMs, AbortSignal.any([this.#stop.signal, this.#hurry.signal]));
     }
   }
 
@@ -88,6 +100,7 @@ export class BrokerLink {
       log.info({ event: `${name}_subscribed`, ...facts }, 'subscribed at the broker');
       this.#lastReason = '';
       this.#firstSubscription.abort();
+      this.#options.onSubscribed?.();
     }
     await session.closed();
     if (session.refusedVersion && version === 5) return 'refused';
