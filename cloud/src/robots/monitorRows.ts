@@ -125,7 +125,7 @@ export class MonitorRows {
       if (this.#isDue) continue;
       const pause = new AbortController();
       this.#wake = () => pause.abort();
-      await wait(EVERY_MS, pause.signal);
+      await wait(EVERY_MS, AbortSignal.any([signal, pause.signal]));
     }
   }
 
