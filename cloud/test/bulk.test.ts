@@ -45,7 +45,8 @@ onEachDatabase('many rows at once', (db, another) => {
         at,
         channel: 'mood',
         value: text,
-        incident: text,
+        // An empty incident is no name.
+        incident: text || null,
         bad: 'range',
         stamp: 1.5,
         clock: 'untrusted',

@@ -30,11 +30,12 @@ export function onPostgres(name: string, suite: Suite): void {
       server = await Postgres.start();
       await migrate(open());
     });
+    suite(() => first(opened), open);
+    // After the suite's own hooks, whose parts still use the database.
     after(async () => {
       await Promise.all(opened.map((db) => db.close()));
       await server?.stop();
     });
-    suite(() => first(opened), open);
   });
 }
 
@@ -46,11 +47,11 @@ function onPglite(name: string, suite: Suite): void {
       opened.push(db);
       await migrate(db);
     });
-    after(() => opened[0]?.close());
     suite(
       () => first(opened),
       () => first(opened),
     );
+    after(() => opened[0]?.close());
   });
 }
 
