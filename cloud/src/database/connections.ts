@@ -6,6 +6,7 @@ import { codeOf } from '../../../src/base/index.ts';
 import { INT8, safeInteger } from './database.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_MS = 30_000;
 /** The server cancels a statement that is too slow. If it does not even say so within this time, the connection is dead. */
 const ANSWER_MS = 2_000;
 /** An instance that hangs or vanishes within a transaction must not block the others with its locks. */
@@ -25,7 +26,7 @@ export interface Generation {
 
 /** One use of a connection, for metrics. */
 export interface Use {
-  readonly kind: 'statement' | 'transaction' | 'connect';
+  readonly kind: 'statement' | 'transaction';
   readonly seconds: number;
   /** Undefined if it succeeded. */
   readonly error: unknown;
@@ -128,7 +129,7 @@ export class Connections {
   }
 }
 
-export function clientConfig({ url, statementMs = 30_000 }: ConnectionOptions): pg.ClientConfig {
+export function clientConfig({ url, statementMs = STATEMENT_MS }: ConnectionOptions): pg.ClientConfig {
   return {
     connectionString: url,
     application_name: 'elderly-bot-cloud',
@@ -141,7 +142,7 @@ export function clientConfig({ url, statementMs = 30_000 }: ConnectionOptions): 
 }
 
 /** By SET, because pgbouncer and RDS Proxy refuse settings in the startup message. */
-export async function applySession(client: pg.ClientBase, { statementMs = 30_000 }: ConnectionOptions): Promise<void> {
+export async function applySession(client: pg.ClientBase, { statementMs = STATEMENT_MS }: ConnectionOptions): Promise<void> {
   await client.query(`set timezone = 'UTC'; set statement_timeout = ${statementMs};
     set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`);
 }
