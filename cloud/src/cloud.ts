@@ -120,6 +120,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     uploads,
     expiring: [attempts, devices, monitors],
     listening: () => link.state === 'subscribed',
+    behind: () => ingest.behind,
     onSilence: (changes) => notifier.changed(changes.map(({ thing }) => thing)),
   });
   const health = new Health({

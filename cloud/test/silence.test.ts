@@ -191,6 +191,50 @@ onEachDatabase('silence', (db, another) => {
     assert.equal(await setSilence(db(), 'unknown', 1), false);
   });
 
+  test('a channel with the name of the alert, with any time, neither stops the check nor counts as the cloud’s alert', async () => {
+    const [odd, silent] = [await silentFor(HOUR_MS), await silentFor(HOUR_MS)];
+    const cloud = new Instance(db());
+    for (const [seq, at] of [-9e15, 9e15, 0].entries()) {
+      const reading = [seq + 2, at, ROBOT_SILENT, true, { alert: 'raised', incident: `odd-${seq}` }];
+      await cloud.send(TELEMETRY, telemetry({ thing: odd }, [reading]));
+    }
+    await cloud.stop();
+    await checkSilence(db(), AFTER_MS);
+    assert.deepEqual(await states(silent), [`${ROBOT_SILENT} committed`]);
+    assert.deepEqual(await states(odd), Array(3).fill(`${ROBOT_SILENT} committed`), 'only the robot itself ends its alerts');
+  });
+
+  test('no robot is called silent while an instance commits nothing, and none whose messages wait', async () => {
+    const [waiting, silent] = [await silentFor(HOUR_MS), await silentFor(HOUR_MS)];
+    await checkSilence(db(), AFTER_MS, { all: true, things: [] });
+    await checkSilence(another(), AFTER_MS);
+    assert.deepEqual([await states(waiting), await states(silent)], [[], []], 'another instance is not behind');
+    await db().query(`update watch set behind_at = clock_timestamp() - interval '61 s'`);
+    await checkSilence(db(), AFTER_MS, { all: false, things: [waiting] });
+    assert.deepEqual([await states(waiting), await states(silent)], [[], [`${ROBOT_SILENT} committed`]]);
+  });
+
+  test('10,000 silent robots are raised within 60 s, before any search for their battery readings', async () => {
+    const name = newThing();
+    await db().query(`update watch set checked_at = clock_timestamp(), listening_since = clock_timestamp() - interval '1 day'`);
+    await db().query(
+      `insert into robots (thing, prefix, last_heard_at)
+      select $1 || '-' || i, 'fleet/' || i, clock_timestamp() - interval '1 hour' from generate_series(1, 10000) i`,
+      [name],
+    );
+    const startedMs = performance.now();
+    let raised = 0;
+    let raisedMs = 0;
+    await checkSilence(db(), AFTER_MS, undefined, (changes) => {
+      raised += changes.filter((change) => change.raised && change.thing.startsWith(name)).length;
+      if (raised === 10_000) raisedMs ||= performance.now() - startedMs;
+    });
+    assert.equal(raised, 10_000);
+    assert.ok(raisedMs < 60_000, `${raisedMs} ms`);
+    await db().query('delete from alerts where thing like $1', [`${name}-%`]);
+    await db().query('delete from robots where thing like $1', [`${name}-%`]);
+  });
+
   test('the timer checks only while this instance is subscribed, and reports changes', async () => {
     const thing = await silentFor(HOUR_MS);
     let listening = false;

@@ -27,6 +27,8 @@ const LIMITS: Record<Batch['kind'], Limits> = {
 
 const RETRY: BackoffLimits = { minMs: 100, maxMs: 5_000 };
 const SWEEP_MS = 10_000;
+/** If a message waits longer and nothing is committed, the ingest is behind. */
+const BEHIND_MS = 15_000;
 
 export interface IngestOptions {
   readonly db: Database;
@@ -49,6 +51,8 @@ export class Ingest {
   readonly #abort = new AbortController();
   #bell = new AbortController();
   #failures = 0;
+  /** The time of the last commit. */
+  #storedMs = Number.NEGATIVE_INFINITY;
   #refused = 0;
   #sweptMs = 0;
   #draining = false;
@@ -104,6 +108,15 @@ export class Ingest {
       stuck: this.#queue.stuck,
       quarantined: this.#rates.quarantined,
     };
+  }
+
+  /** Robots that may seem silent because their messages wait: `things`, and all robots if this instance commits nothing. */
+  get behind(): { readonly all: boolean; readonly things: readonly string[] } {
+    const stuck = new Set(this.#queue.stuck);
+    const since = performance.now() - BEHIND_MS;
+    const held = [...this.#held];
+    const all = this.#storedMs < since && held.some(({ label, atMs }) => atMs < since && !stuck.has(label.robot));
+    return { all, things: [...new Set(held.map(({ label }) => label.robot.slice(label.prefix.length + 1)))] };
   }
 
   /** Commits the queued messages, for at most `timeoutMs`. The robots still have the messages that are not committed. */
@@ -164,6 +177,7 @@ export class Ingest {
     }
     if (this.#failures > 0) log.info({ event: 'database_recovered', tries: this.#failures }, 'the database stores messages again');
     this.#failures = 0;
+    this.#storedMs = performance.now();
     for (const { name } of this.#queue.stored(batch, performance.now())) {
       log.info({ event: 'robot_unstuck', robot: name }, 'the messages of the robot are stored again');
     }

@@ -3,7 +3,7 @@
 
 import type { Logger } from 'pino';
 import { messageOf, wait } from '../../../src/base/index.ts';
-import { checkSilence, type SilenceChange } from '../alerts/index.ts';
+import { type Behind, checkSilence, type SilenceChange } from '../alerts/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Retention } from '../settings/index.ts';
 import type { Uploads } from '../uploads/index.ts';
@@ -23,6 +23,8 @@ export interface MaintenanceOptions {
   readonly silentAfterMs: number;
   /** Whether this instance receives messages. If not, it can't know which robots are silent. */
   readonly listening: () => boolean;
+  /** Robots whose messages wait for their commit, so that they only seem silent. */
+  readonly behind?: () => Behind;
   /** Null if there is no object store. */
   readonly uploads: Uploads | null;
   /** Owners of tables that grow with every request, such as counted attempts. `forget` deletes expired rows. */
@@ -77,14 +79,15 @@ export class Maintenance {
   }
 
   async #silence(): Promise<void> {
-    const { db, log, silentAfterMs, listening, onSilence } = this.#options;
+    const { db, log, silentAfterMs, listening, behind, onSilence } = this.#options;
     if (!listening()) return;
-    const changes = await checkSilence(db, silentAfterMs);
-    for (const { thing, raised } of changes) {
-      if (raised) log.warn({ event: 'robot_silent', thing }, 'a robot has been silent for too long');
-      else log.info({ event: 'robot_heard', thing }, 'a silent robot was heard again');
-    }
-    if (changes.length > 0) onSilence?.(changes);
+    await checkSilence(db, silentAfterMs, behind?.(), (changes) => {
+      for (const { thing, raised } of changes) {
+        if (raised) log.warn({ event: 'robot_silent', thing }, 'a robot has been silent for too long');
+        else log.info({ event: 'robot_heard', thing }, 'a silent robot was heard again');
+      }
+      onSilence?.(changes);
+    });
   }
 
   async #retention(): Promise<void> {

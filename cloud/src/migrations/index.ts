@@ -4,6 +4,7 @@ import { occurrences } from './0002-occurrences.ts';
 import { channels } from './0003-channels.ts';
 import { flapping } from './0004-flapping.ts';
 import { poison } from './0006-poison.ts';
+import { bindings } from './0007-bindings.ts';
 import { canary } from './0011-canary.ts';
 
 export interface Migration {
@@ -18,5 +19,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 3, name: 'channels', sql: channels },
   { number: 4, name: 'flapping', sql: flapping },
   { number: 6, name: 'poison', sql: poison },
+  { number: 7, name: 'bindings', sql: bindings },
   { number: 11, name: 'canary', sql: canary },
 ];
