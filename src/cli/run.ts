@@ -9,7 +9,7 @@ import { type LoadedConfig, loadConfig, type Remap } from '../config/index.ts';
 import { AgentError } from '../errors.ts';
 import { createLog, LogFile, type Logger } from '../logs/index.ts';
 import { isCorruption } from '../outbox/index.ts';
-import type { startRosNode } from '../ros/index.ts';
+import { KeptRos, startRosNode } from '../ros/index.ts';
 import { reloading, type ServiceManager, serviceManager, Watchdog } from '../service/index.ts';
 import { storageFailure } from '../state/index.ts';
 
@@ -44,7 +44,7 @@ interface RunParts {
   readonly logFile: LogFile;
   readonly manager: ServiceManager;
   readonly watchdog: Watchdog;
-  readonly startRos: typeof startRosNode | undefined;
+  readonly ros: KeptRos;
 }
 
 export async function run(file: string | undefined, { startRos, until, remap }: RunOptions = {}): Promise<number> {
@@ -80,12 +80,14 @@ export async function run(file: string | undefined, { startRos, until, remap }: 
   watchdog.start();
   // The agent may have nothing but unreferenced timers, which do not keep Node running. This one does, until a signal.
   const alive = setInterval(() => {}, 2 ** 30);
+  const ros = new KeptRos(startRos ?? startRosNode);
   try {
-    await runUntil(stop.signal, { loaded, reread, log, logFile, manager, watchdog, startRos });
+    await runUntil(stop.signal, { loaded, reread, log, logFile, manager, watchdog, ros });
   } catch (error) {
     if (!(error instanceof IncompleteStop)) throw error;
     failures.push(error.message);
   } finally {
+    await ros.end();
     watchdog.stop();
     manager.close();
     clearInterval(alive);
@@ -120,10 +122,7 @@ function leave(code: number, log: Logger): void {
  * Restarts the agent within this process if its outbox is damaged, cannot be written, or can be written again: that is fast, and rows not yet
  * written survive in memory.
  */
-async function runUntil(
-  signal: AbortSignal,
-  { loaded: first, reread, log, logFile, manager, watchdog, startRos }: RunParts,
-): Promise<void> {
+async function runUntil(signal: AbortSignal, { loaded: first, reread, log, logFile, manager, watchdog, ros }: RunParts): Promise<void> {
   let loaded = first;
   let running: Agent | undefined;
   process.on('SIGHUP', () => {
@@ -141,12 +140,13 @@ async function runUntil(
   const stopped = once(signal, 'abort').then(() => 'stopped' as const);
   let inherited: Inherited = { unwritten: [], failure: undefined, isRestart: false, pace: new ReturnPace() };
   for (let failed = 0; !signal.aborted; ) {
-    const agent = new Agent(loaded, reread, log, logFile, inherited, startRos);
+    const agent = new Agent(loaded, reread, log, logFile, inherited, (options) => ros.start(options));
     running = agent;
     watchdog.watch(undefined);
     try {
       await agent.start(signal);
       failed = 0;
+      ros.handedOver();
       watchdog.watch(agent.probe);
       manager.notify('READY=1', `STATUS=${agent.probe?.describe()}`);
     } catch (error) {
@@ -169,6 +169,7 @@ async function runUntil(
     loaded = agent.loaded;
     watchdog.watch(undefined);
     if (ending === 'stopped') return agent.stop(STOP_DEADLINE_MS);
+    ros.handOver();
     // Ignore errors: they come from the damaged file or the failed disk, which is already in the log.
     await agent.stop(REPAIR_DEADLINE_MS, 'mending').catch(() => {});
     inherited = { ...inherited, unwritten: agent.unwritten, failure: ending.failure, lost: ending.lost, isRestart: true };

@@ -7,6 +7,7 @@ export { compileEncoder } from './encode.ts';
 export { type PublishedTopic, publishedTopics } from './graph.ts';
 export { amentPrefixes, installCommand } from './install.ts';
 export { installedDefinitions, installedMessages, installedPackages, locateMessage } from './installed.ts';
+export { KeptRos } from './kept.ts';
 export { isSame, match, type Offer, type Wanted } from './match.ts';
 export { fullName, isNamed, namedPublishers, parseTypeName, resolveDomainId } from './names.ts';
 export { startRosNode } from './native/node.ts';

@@ -39,6 +39,8 @@ interface Source {
   /** The order of the last delivered sample. */
   last: bigint | undefined;
   readonly isNumbered: boolean;
+  /** The last delivered sample, if the publisher keeps it for late subscribers. */
+  latest: Buffer | undefined;
   readonly held: Map<bigint, Held>;
   /** Orders below `last` of samples that no reader has received yet. */
   readonly missing: Set<bigint>;
@@ -49,15 +51,27 @@ export class Merge {
   lost = 0;
   readonly #readerOf: (publisher: string) => number | undefined;
   readonly #deliver: (bytes: Buffer, isLate: boolean) => void;
+  readonly #isLatched: (reader: number) => boolean;
   readonly #sources = new Map<string, Source>();
 
   /**
    * @param readerOf returns the index of a publisher's counting reader, or undefined if the publisher is not known.
    * @param deliver is called once for each sample. `isLate`: a later sample of the same publisher has been delivered already.
+   * @param isLatched whether a reader also gets the samples from before it existed.
    */
-  constructor(readerOf: (publisher: string) => number | undefined, deliver: (bytes: Buffer, isLate: boolean) => void) {
+  constructor(
+    readerOf: (publisher: string) => number | undefined,
+    deliver: (bytes: Buffer, isLate: boolean) => void,
+    isLatched: (reader: number) => boolean = () => false,
+  ) {
     this.#readerOf = readerOf;
     this.#deliver = deliver;
+    this.#isLatched = isLatched;
+  }
+
+  /** The last delivered sample of each publisher that a latched reader counts. */
+  get latest(): Buffer[] {
+    return [...this.#sources.values()].flatMap(({ latest }) => latest ?? []);
   }
 
   /**
@@ -115,6 +129,7 @@ export class Merge {
   #pass(source: Source, order: bigint, bytes: Buffer): void {
     if (source.isNumbered && source.last !== undefined) this.#miss(source.missing, source.last + 1n, order);
     source.last = order;
+    if (source.reader !== undefined && this.#isLatched(source.reader)) source.latest = bytes;
     this.#deliver(bytes, false);
   }
 
@@ -130,7 +145,14 @@ export class Merge {
   }
 
   #sourceOf({ publisher, isNumbered }: Origin): Source {
-    const source = this.#sources.get(publisher) ?? { reader: undefined, last: undefined, isNumbered, held: new Map(), missing: new Set() };
+    const source = this.#sources.get(publisher) ?? {
+      reader: undefined,
+      last: undefined,
+      isNumbered,
+      latest: undefined,
+      held: new Map(),
+      missing: new Set(),
+    };
     this.#sources.delete(publisher);
     this.#sources.set(publisher, source);
     if (this.#sources.size > MAX_PUBLISHERS) {

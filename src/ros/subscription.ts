@@ -3,10 +3,11 @@
 import { messageOf } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import type { Codec } from './codec.ts';
+import { HeldSamples } from './heldSamples.ts';
 import { LossCount } from './lossCount.ts';
 import { HOLD_MS, Merge, type Origin } from './merge.ts';
 import { firstCompatible } from './qos.ts';
-import type { EndpointInfo, QosProfile, RosSubscription, SubscribeOptions } from './types.ts';
+import type { EndpointInfo, QosProfile, Receiver, RosSubscription, SubscribeOptions } from './types.ts';
 
 /**
  * `nothing`: no sample was waiting. `all`: the poll took all samples. `more`: the poll reached its limit, and samples may still be waiting.
@@ -40,6 +41,11 @@ export abstract class Subscription implements RosSubscription {
   readonly #limiter: RateLimiter | undefined;
   /** The newest sample that exceeds the rate limit. It is delivered as soon as the limit allows, unless a newer sample replaces it. */
   #latest: Buffer | undefined;
+  #receiver: Receiver;
+  /** The samples that wait for the next receiver. Undefined while the present one gets them. */
+  #held: HeldSamples | undefined;
+  /** The last sample of a single reader that also gets the samples from before it existed. */
+  #latched: Buffer | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Exists if the subscription has several readers. */
   readonly #merge: Merge | undefined;
@@ -50,6 +56,7 @@ export abstract class Subscription implements RosSubscription {
     this.everyMs = options.everyMs ?? 0;
     this.profiles = [options.qos].flat();
     this.#options = options;
+    this.#receiver = options;
     this.#codec = codec;
     this.#onClose = onClose;
     if (options.maxPerSecond !== undefined) this.#limiter = new RateLimiter(options.maxPerSecond);
@@ -58,7 +65,8 @@ export abstract class Subscription implements RosSubscription {
       const offer = offerOf(publisher);
       return offer && firstCompatible(this.profiles, offer);
     };
-    this.#merge = new Merge(readerOf, (bytes, isLate) => (isLate ? this.#dispatchLate(bytes) : this.#dispatch(bytes)));
+    const deliver = (bytes: Buffer, isLate: boolean) => (isLate ? this.#dispatchLate(bytes) : this.#dispatch(bytes));
+    this.#merge = new Merge(readerOf, deliver, (reader) => this.#isLatched(reader));
   }
 
   get lost(): number {
@@ -71,6 +79,21 @@ export abstract class Subscription implements RosSubscription {
   poll(): void {
     this.take();
     this.#merge?.flush(Number.POSITIVE_INFINITY);
+  }
+
+  hold(): void {
+    this.#held ??= new HeldSamples(this.#merge?.latest ?? (this.#latched ? [this.#latched] : []));
+  }
+
+  resume(receiver: Receiver): void {
+    setImmediate(() => {
+      const held = this.#held;
+      this.#held = undefined;
+      this.#receiver = receiver;
+      if (held === undefined || this.isClosed) return;
+      this.dropped += held.dropped;
+      for (const { bytes, isLate } of held.samples) this.#deliver(bytes, isLate);
+    });
   }
 
   close(): void {
@@ -133,7 +156,7 @@ export abstract class Subscription implements RosSubscription {
     const waitMs = this.#limiter?.take(performance.now()) ?? 0;
     this.#dropLatest();
     if (waitMs === 0) {
-      this.#deliver(bytes);
+      this.#deliver(bytes, false);
       return;
     }
     this.#latest = bytes;
@@ -141,16 +164,18 @@ export abstract class Subscription implements RosSubscription {
       this.#timer = undefined;
       const latest = this.#latest;
       this.#latest = undefined;
-      if (latest) this.#deliver(latest);
+      if (latest) this.#deliver(latest, false);
     }, Math.ceil(waitMs)).unref();
   }
 
   #dispatchLate(bytes: Buffer): void {
-    const { onLate } = this.#options;
     if (this.isClosed) return;
     this.received += 1;
-    if (onLate === undefined) this.dropped += 1;
-    else this.#deliver(bytes, onLate);
+    this.#deliver(bytes, true);
+  }
+
+  #isLatched(reader: number): boolean {
+    return this.profiles[reader]?.durability === 'transient_local';
   }
 
   #dropLatest(): void {
@@ -158,7 +183,18 @@ export abstract class Subscription implements RosSubscription {
     this.#latest = undefined;
   }
 
-  #deliver(bytes: Buffer, onMessage: SubscribeOptions['onMessage'] = this.#options.onMessage): void {
+  #deliver(bytes: Buffer, isLate: boolean): void {
+    if (this.#merge === undefined && this.#isLatched(0)) this.#latched = bytes;
+    if (this.#held) {
+      this.#held.add({ bytes, isLate });
+      return;
+    }
+    const { onMessage, onLate } = this.#receiver;
+    const receive = isLate ? onLate : onMessage;
+    if (receive === undefined) {
+      this.dropped += 1;
+      return;
+    }
     let message: ReturnType<Codec['decode']>;
     try {
       message = this.#codec.decode(bytes);
@@ -167,7 +203,7 @@ export abstract class Subscription implements RosSubscription {
       return;
     }
     try {
-      onMessage(message, bytes.length);
+      receive(message, bytes.length);
     } catch (error) {
       this.failed += 1;
       this.report(error);
@@ -176,8 +212,9 @@ export abstract class Subscription implements RosSubscription {
 
   protected report(error: unknown): void {
     try {
-      if (this.#options.onError === undefined) process.emitWarning(asError(error));
-      else this.#options.onError(asError(error));
+      const { onError } = this.#receiver;
+      if (onError === undefined) process.emitWarning(asError(error));
+      else onError(asError(error));
     } catch (failure) {
       process.emitWarning(asError(failure));
     }

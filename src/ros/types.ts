@@ -22,7 +22,23 @@ export interface QosProfile {
 
 export const DEFAULT_QOS: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 10 };
 
-export interface SubscribeOptions {
+/** Receives the samples of a subscription. */
+export interface Receiver {
+  /**
+   * Called once for each delivered sample, in order of arrival. If it throws, `onError` gets the exception and the subscription continues.
+   * @param size of the sample in bytes.
+   */
+  onMessage(message: RosMessage, size: number): void;
+  /**
+   * Called for a sample that DDS could repair only after a later sample of its publisher was delivered, which needs several readers and a
+   * lossy link. If omitted, such a sample is counted as dropped.
+   */
+  onLate?(message: RosMessage): void;
+  /** Called if a sample is malformed (ROS_MESSAGE_INVALID) or `onMessage` throws. By default a process warning is emitted. */
+  onError?(error: AgentError | Error): void;
+}
+
+export interface SubscribeOptions extends Receiver {
   /** An absolute name, such as `/gas_detected`. */
   readonly topic: string;
   /** Either form is accepted: `std_msgs/msg/Bool` or `std_msgs/Bool`. */
@@ -44,18 +60,6 @@ export interface SubscribeOptions {
    * dropped.
    */
   readonly maxPerSecond?: number;
-  /**
-   * Called once for each delivered sample, in order of arrival. If it throws, `onError` gets the exception and the subscription continues.
-   * @param size of the sample in bytes.
-   */
-  onMessage(message: RosMessage, size: number): void;
-  /**
-   * Called for a sample that DDS could repair only after a later sample of its publisher was delivered, which needs several readers and a
-   * lossy link. If omitted, such a sample is counted as dropped.
-   */
-  onLate?(message: RosMessage): void;
-  /** Called if a sample is malformed (ROS_MESSAGE_INVALID) or `onMessage` throws. By default a process warning is emitted. */
-  onError?(error: AgentError | Error): void;
 }
 
 export interface RosSubscription {
@@ -78,6 +82,13 @@ export interface RosSubscription {
   readonly largest: number;
   /** Takes the waiting samples now instead of waiting for `everyMs` to pass. */
   poll(): void;
+  /** From now on, the newest samples wait for the next receiver. */
+  hold(): void;
+  /**
+   * In a later task, delivers the samples that wait to another receiver, and from then on all samples. Before them it repeats the last
+   * sample of each latched publisher, as a new subscription would receive it.
+   */
+  resume(receiver: Receiver): void;
   close(): void;
 }
 

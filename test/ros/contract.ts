@@ -5,6 +5,7 @@ import { AgentError } from '../../src/errors.ts';
 import type { QosProfile, RosMessage, RosNode } from '../../src/ros/index.ts';
 import { until } from '../support/until.ts';
 import { batchContract } from './batchContract.ts';
+import { keptContract } from './keptContract.ts';
 import { lifetimeContract, type Pair, RELIABLE, type TwoNodes } from './lifetimeContract.ts';
 import { readersContract } from './readersContract.ts';
 
@@ -47,6 +48,7 @@ export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, sk
     lifetimeContract(pair, open);
     batchContract(pair);
     readersContract(pair);
+    keptContract(pair);
 
     test('a message arrives as it was published, NaN, infinity and umlauts included', async () => {
       const { messages, subscription } = receive('/whole', 'sensor_msgs/BatteryState');
