@@ -111,8 +111,16 @@ describe('a disk that becomes read-only', { skip, timeout: 300_000 }, () => {
     const before = raised();
     await agent.kill();
     await startAgent();
-    await peer.publish('/tumble', BOOL, { data: false });
-    await bench.status(({ channels }) => channels.some(({ name, alert }) => name === 'tumble' && !alert));
+    // For up to 20 s the publisher is still matched with the agent that was killed, so that a single message may not reach the new one.
+    await eventually(
+      async () => {
+        await peer.publish('/tumble', BOOL, { data: false });
+        return bench.status(() => true);
+      },
+      ({ channels }) => channels.some(({ name, alert, messages }) => name === 'tumble' && !alert && messages > 0),
+      'the new agent hears the publisher',
+      { patienceMs: 60_000 },
+    );
     await peer.publish('/tumble', BOOL, { data: true });
     await eventually(
       async () => raised(),

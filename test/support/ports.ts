@@ -1,15 +1,28 @@
 // Finds a free port for programs that cannot choose one themselves, and tests whether a port accepts connections.
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { promisify } from 'node:util';
+
+/** The kernel gives ports from 32768 on to programs that ask for any (ip_local_port_range), so none of them takes one of these. */
+const FIRST = 20_000;
+const LAST = 32_000;
 
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
+  for (;;) {
+    const port = randomInt(FIRST, LAST);
+    if (await isFree(port)) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1');
+  const isListening = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (isListening) await promisify(server.close.bind(server))();
+  return isListening;
 }
 
 /** Whether a program listens on this loopback port, or on the Unix socket with this path. */

@@ -1,9 +1,10 @@
 // Servers that answer in place of the broker. Each is a real server of its kind.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
-import { type AddressInfo, createServer as createTcp, type Server, type Socket } from 'node:net';
+import { createServer as createTcp, type Server, type Socket } from 'node:net';
 import { createServer as createTls, type TlsOptions } from 'node:tls';
 import type { BenchFiles } from '../../src/identity/index.ts';
 import { freePort } from './ports.ts';
@@ -47,7 +48,12 @@ export async function opensslServer({ broker }: BenchFiles, ...args: readonly st
   let output = '';
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
   await until(() => output.includes('ACCEPT'), 'openssl listens', { explain: () => output });
-  return { port, stop: () => child.kill() };
+  const ended = once(child, 'exit');
+  const stop = async () => {
+    child.kill();
+    await ended;
+  };
+  return { port, stop };
 }
 
 function brokerTls({ broker }: BenchFiles): TlsOptions {
@@ -60,8 +66,9 @@ async function running(server: Server): Promise<RunningServer> {
     sockets.add(socket.on('error', () => {}));
     socket.on('close', () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
+  // Another server listens on this port afterwards.
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     port,
     stop: () => {
