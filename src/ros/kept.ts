@@ -23,9 +23,11 @@ export class KeptRos {
     this.#isHandingOver = true;
   }
 
-  /** From now on, an agent that stops ends the node. */
+  /** Closes the subscriptions that the next agent does not use. From now on, an agent that stops ends the node. */
   handedOver(): void {
     this.#isHandingOver = false;
+    for (const subscription of this.#waiting.keys()) subscription.close();
+    this.#waiting.clear();
   }
 
   /** @returns the node for one agent: the kept one, if it fits. @throws the errors of the start. */
@@ -46,17 +48,18 @@ export class KeptRos {
     await node?.stop();
   }
 
-  /** @returns the waiting subscription that equals this one. A waiting one that differs is closed, as a node has one type for each topic. */
+  /** @returns a waiting subscription that equals this one. Those of another type are closed, as a node has one type for each topic. */
   claim(options: SubscribeOptions): RosSubscription | undefined {
-    let found: RosSubscription | undefined;
     for (const [subscription, waiting] of this.#waiting) {
-      if (waiting.topic !== options.topic) continue;
-      this.#waiting.delete(subscription);
-      if (found === undefined && keyOf(waiting) === keyOf(options)) found = subscription;
-      else subscription.close();
+      const isEqual = keyOf(waiting) === keyOf(options);
+      const isOtherType = waiting.topic === options.topic && waiting.type !== options.type;
+      if (isEqual || isOtherType) this.#waiting.delete(subscription);
+      if (isOtherType) subscription.close();
+      if (!isEqual) continue;
+      subscription.resume(options);
+      return subscription;
     }
-    found?.resume(options);
-    return found;
+    return undefined;
   }
 
   keep(subscription: RosSubscription, options: SubscribeOptions): void {

@@ -68,6 +68,34 @@ export function keptContract({ here, advertise }: Pair): void {
     });
   }
 
+  test('several subscriptions of one topic are all kept', async () => {
+    const kept = keep();
+    const first = await kept.start(OPTIONS);
+    for (const qos of [RELIABLE, RELIABLE, READERS]) listen(first, '/shared', qos);
+    const publisher = await advertise('/shared', TEXT, RELIABLE, 4);
+    kept.handOver();
+    await first.stop();
+    publisher.publish({ data: 'meanwhile' });
+    const second = await kept.start(OPTIONS);
+    const all = [READERS, RELIABLE, RELIABLE].map((qos) => listen(second, '/shared', qos));
+    await until(() => all.every(({ heard }) => heard.length === 1), 'each heard it');
+    assert.equal(publisher.subscribers, 4);
+    kept.handedOver();
+    for (const { subscription } of all) subscription.close();
+  });
+
+  test('a change of the type of a topic ends the kept subscription', async () => {
+    const kept = keep();
+    const first = await kept.start(OPTIONS);
+    listen(first, '/retyped', RELIABLE);
+    kept.handOver();
+    await first.stop();
+    const second = await kept.start(OPTIONS);
+    const next = second.subscribe({ topic: '/retyped', type: 'std_msgs/msg/Int32', qos: RELIABLE, onMessage: () => {} });
+    kept.handedOver();
+    next.close();
+  });
+
   test('a subscription that differs from the kept one replaces it, and a stopped agent can use nothing more', async () => {
     const kept = keep();
     const first = await kept.start(OPTIONS);
