@@ -135,7 +135,13 @@ onEachDatabase('robots', (db) => {
   test('only this machine and the allow-list may read health and metrics', async () => {
     assert.deepEqual(await get(db(), '/healthz'), {
       status: 200,
-      body: { status: 'ok', database: 'ok', broker: 'subscribed', queue: { messages: 0, oldest_s: 0 }, faults: [] },
+      body: {
+        status: 'ok',
+        database: 'ok',
+        broker: 'subscribed',
+        queue: { messages: 0, oldest_s: 0, stuck: [], quarantined: [] },
+        faults: [],
+      },
     });
     assert.equal((await get(db(), '/healthz', { health: { broker: () => 'connecting' } })).status, 503);
     assert.match(String((await get(db(), '/metrics')).body), /^elderly_bot_cloud_subscribed 1$/m);

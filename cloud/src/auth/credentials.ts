@@ -1,18 +1,26 @@
 // Hashes the passwords of users and issues their tokens.
 import { randomBytes } from 'node:crypto';
 import bcrypt from 'bcrypt';
+import fastq from 'fastq';
 import { jwtVerify, SignJWT } from 'jose';
 import { HttpError } from '../http/index.ts';
 
 const BCRYPT_COST = 12;
 /** bcrypt ignores all bytes after the 72nd, so the API refuses longer passwords. */
 export const MAX_PASSWORD_BYTES = 72;
+/**
+ * At most one hash is computed at a time, because a hash occupies a core for 0.25 s and one of the four threads that the ingest also needs, for
+ * zlib. A family logs in once a week. More than this many waiting requests come from guessing.
+ */
+const MAX_WAITING = 16;
+const RETRY_AFTER_S = 5;
 const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
 const ALGORITHM = 'HS256';
 
-/** bcrypt hashes, computed off the event loop. A check of an unknown user takes as long, so timing does not reveal who is registered. */
+/** bcrypt hashes, computed off the event loop, one at a time. A check of an unknown user takes as long, so timing does not reveal who is registered. */
 export class Passwords {
   readonly #cost: number;
+  readonly #queue = fastq.promise((work: () => Promise<unknown>) => work(), 1);
   #unknownUsersHash: Promise<string> | null = null;
 
   /** @param cost the binary logarithm of the number of rounds. */
@@ -20,20 +28,34 @@ export class Passwords {
     this.#cost = cost;
   }
 
-  hash(password: string): Promise<string> {
-    return bcrypt.hash(password, this.#cost);
+  /** @throws HttpError 503 if too many requests wait. */
+  async hash(password: string): Promise<string> {
+    let hash = '';
+    await this.#inTurn(async () => {
+      hash = await bcrypt.hash(password, this.#cost);
+    });
+    return hash;
   }
 
-  /** @param hash null if the user does not exist. */
+  /** @param hash null if the user does not exist. @throws HttpError 503 if too many requests wait. */
   async matches(password: string, hash: string | null): Promise<boolean> {
-    const same = await bcrypt.compare(password, hash ?? (await this.prepare()));
-    return same && hash !== null;
+    const compared = hash ?? (await this.prepare());
+    let isSame = false;
+    await this.#inTurn(async () => {
+      isSame = await bcrypt.compare(password, compared);
+    });
+    return isSame && hash !== null;
   }
 
   /** Creates the hash for unknown users. Called at startup, so that the first check of an unknown user is not slower. */
   prepare(): Promise<string> {
     this.#unknownUsersHash ??= this.hash(randomBytes(32).toString('base64url'));
     return this.#unknownUsersHash;
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    if (this.#queue.length() >= MAX_WAITING) throw new HttpError(503, 'too many logins at the moment; try again later', RETRY_AFTER_S);
+    await this.#queue.push(work);
   }
 }
 
