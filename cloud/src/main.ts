@@ -73,6 +73,12 @@ await yargs(hideBin(process.argv))
     (args) => exitWith(async () => (await import('./cli/robots.ts')).silenceAfter(args.thing, args.time)),
   )
   .command(
+    'robot <action> <thing>',
+    'Forget the topic prefix and the marks of a robot, which its next message sets: after a move to another prefix, or a false mark',
+    (y) => y.positional('action', { choices: ['reset'] as const, demandOption: true }).positional('thing', thing),
+    (args) => exitWith(async () => (await import('./cli/robots.ts')).resetMarks(args.thing)),
+  )
+  .command(
     'backup <file>',
     'Write the whole database to a file: a dump of pg_dump, or the folder of the database in the process as tar.gz',
     (y) => y.positional('file', { type: 'string', demandOption: true, describe: 'A new file; only its owner can read it' }),

@@ -79,7 +79,7 @@ onEachDatabase('ingest', (db, another) => {
       { seq: 1, at: 1_763_929_000_001, channel: 'fall', value: true, bad: null, ...extra },
       { seq: 2, at: 1_763_929_000_002, channel: 'mood', value: 'fi\uFFFDne "\uFFFD\\u0000', ...plain },
       { seq: 3, at: 1_763_929_000_003, channel: 'battery', value: null, ...plain, bad: 'nan' },
-      { seq: 4, at: -1, channel: 'temperature', value: 41.25, ...plain },
+      { seq: 4, at: 0, channel: 'temperature', value: 41.25, ...plain, clock: 'untrusted' },
     ]);
   });
 

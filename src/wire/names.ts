@@ -35,6 +35,13 @@ export function isNameOf(name: string, isChannel: (channel: string) => boolean):
 
 export const outboxId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 
+/** A time outside the years 2000 to 2100 is not believed. A robot without a clock sends times near 1970, which a `clock_set` corrects. */
+export const MIN_BELIEVED_MS = Date.UTC(2000);
+export const MAX_BELIEVED_MS = Date.UTC(2100);
+
+/** A robot counts its starts one by one, so that a larger step of the boot counter is a fault. */
+export const MAX_BOOT_STEP = 1_000_000;
+
 /** Milliseconds since the Unix epoch. */
 export const wallTime = z.number().int();
 

@@ -1,9 +1,10 @@
-// The commands `invite` and `revoke`, for the members of a robot, and `silence`, for the time after which its silence is an alert.
+// The commands `invite` and `revoke` for the members of a robot, `silence` for its limit, and `robot reset` for its prefix and marks.
 import { print } from '../../../src/base/index.ts';
 import { thingName } from '../../../src/wire/index.ts';
 import { setSilence } from '../alerts/index.ts';
 import { invite, revoke } from '../auth/index.ts';
 import { Refusal, SettingsError } from '../errors/index.ts';
+import { resetRobot } from '../robots/index.ts';
 import { silence } from '../settings/index.ts';
 import { onDatabase } from './database.ts';
 
@@ -40,6 +41,16 @@ export async function silenceAfter(thing: string, time: string): Promise<number>
     }
     const limit = time === 'default' ? 'ROBOT_SILENT_AFTER' : time;
     await print(time === 'off' ? `silence of ${thing} is never an alert` : `silence of ${thing} for longer than ${limit} is an alert`);
+    return 0;
+  });
+}
+
+/** For a robot that moved to another topic prefix, or whose false mark hides its presence. */
+export async function resetMarks(thing: string): Promise<number> {
+  requireThing(thing);
+  return onDatabase(async (db) => {
+    if (!(await resetRobot(db, thing))) throw new Refusal(`the cloud has received nothing from a robot ${thing} yet; nothing changed`);
+    await print(`${thing}: its topic prefix and its marks are forgotten; its next message sets them. Rows and alerts stay`);
     return 0;
   });
 }

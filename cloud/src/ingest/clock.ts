@@ -1,7 +1,7 @@
 // Corrects the times of rows after a robot's clock was set. The time of the row stays as it is; the corrected time has its own column,
 // for stored rows and for rows that arrive later.
 
-import { normalize, type Range } from '../../../src/wire/index.ts';
+import { MAX_BELIEVED_MS, normalize, type Range } from '../../../src/wire/index.ts';
 import { columnsOf, type Sql } from '../database/index.ts';
 import { type OutboxName, ROW_TABLES, type RowsMessage } from '../messages/index.ts';
 import { multirange } from '../receipts/index.ts';
@@ -37,7 +37,10 @@ async function insertCorrections(sql: Sql, messages: readonly RowsMessage[]): Pr
   return spans;
 }
 
-/** If two corrections name a row, the later correction counts, because each offset is relative to the row's own time. */
+/**
+ * If two corrections name a row, the later correction counts, because each offset is relative to the row's own time. An offset that leads
+ * to an impossible time counts for nothing.
+ */
 function correction(table: string): string {
   return `
 update ${table} as r set corrected_at = late.at from (
@@ -45,6 +48,7 @@ update ${table} as r set corrected_at = late.at from (
   from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as n(thing, outbox, first, last)
   join ${table} r on r.thing = n.thing and r.outbox = n.outbox and r.seq between n.first and n.last
   join clock_corrections c on c.thing = r.thing and c.outbox = r.outbox and c.seqs @> r.seq
+    and r.at + c.offset_ms between 0 and ${MAX_BELIEVED_MS}
   order by r.thing, r.outbox, r.seq, c.id desc
 ) as late
 where r.thing = late.thing and r.outbox = late.outbox and r.seq = late.seq and r.corrected_at is distinct from late.at`;

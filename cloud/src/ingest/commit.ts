@@ -3,21 +3,37 @@ import { codeOf } from '../../../src/base/index.ts';
 import { recordAlerts, recordStorage } from '../alerts/index.ts';
 import { type Announced, takeAnnouncements } from '../auth/index.ts';
 import { type Database, type Limits, refusesData, tookTooLong } from '../database/index.ts';
-import type { Message, RowsMessage } from '../messages/index.ts';
+import type { Incoming, Message, RowsMessage } from '../messages/index.ts';
 import { cover, outboxChanges } from '../receipts/index.ts';
-import { updateRobots } from '../robots/index.ts';
+import { type Intruder, refuseIntruders, updateRobots } from '../robots/index.ts';
 import { claimUploads } from '../uploads/index.ts';
 import { correctTimes } from './clock.ts';
 import { insertPoison, insertRows } from './insert.ts';
 
+export interface Stored {
+  /** With poison in place of each refused message. */
+  readonly messages: readonly Message[];
+  readonly intruders: readonly Intruder[];
+  /** The outcome for each announced certificate. */
+  readonly announced: readonly Announced[];
+}
+
 /**
  * Writes a batch in one transaction. Rows and their coverage are committed together, so the coverage never claims a row that a crash
  * lost. The caller may repeat it after any failure, even if it is unknown whether the last commit succeeded.
- * @returns the outcome for each announced certificate.
+ * @param isMixed see {@link refuseIntruders}.
  */
-export function commit(db: Database, messages: readonly Message[], nowMs: number, limits: Limits): Promise<Announced[]> {
-  const rows = messages.filter((message): message is RowsMessage => message.kind === 'rows');
+export function commit(
+  db: Database,
+  incoming: readonly Incoming[],
+  given: readonly Message[],
+  isMixed: boolean,
+  nowMs: number,
+  limits: Limits,
+): Promise<Stored> {
   return db.transaction(async (sql) => {
+    const { messages, intruders } = await refuseIntruders(sql, incoming, given, isMixed);
+    const rows = messages.filter((message): message is RowsMessage => message.kind === 'rows');
     const corrected = await cover(sql, outboxChanges(messages));
     await insertRows(sql, rows);
     await recordAlerts(sql, messages, nowMs);
@@ -25,7 +41,7 @@ export function commit(db: Database, messages: readonly Message[], nowMs: number
     await correctTimes(sql, rows, corrected);
     await recordStorage(sql, await updateRobots(sql, messages, nowMs), nowMs);
     await insertPoison(sql, messages);
-    return takeAnnouncements(sql, rows, nowMs);
+    return { messages, intruders, announced: await takeAnnouncements(sql, rows, nowMs) };
   }, limits);
 }
 

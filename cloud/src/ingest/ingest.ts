@@ -7,7 +7,7 @@ import { type BackoffLimits, backoffMs, codeOf, messageOf, wait } from '../../..
 import type { Database, Limits } from '../database/index.ts';
 import { asPoison, decode, type Incoming, labelOf, type Message, onlyAlerts, type Weight } from '../messages/index.ts';
 import { Admission, type Way } from './admission.ts';
-import { commit, isOfThisBatch, refuses } from './commit.ts';
+import { commit, isOfThisBatch, refuses, type Stored } from './commit.ts';
 import { type Batch, type Lane, Queue, type Queued } from './queue.ts';
 import { RATE, type RateLimits, Rates } from './rate.ts';
 
@@ -161,11 +161,14 @@ export class Ingest {
 
   /** @returns false if the database failed. */
   async #store(batch: Batch, messages: readonly Message[]): Promise<boolean> {
-    const { db, log, nowMs = Date.now, onCommitted } = this.#options;
+    const { db, log, patterns, nowMs = Date.now, onCommitted } = this.#options;
     const limits = this.#draining ? LIMITS.shared : LIMITS[batch.kind];
+    const incoming = batch.queued.map((queued) => queued.incoming);
+    const isMixed = patterns.some((pattern) => pattern.includes('+'));
+    let stored: Stored;
     try {
-      const announced = await commit(db, messages, nowMs(), limits);
-      for (const { thing, refused } of announced) {
+      stored = await commit(db, incoming, messages, isMixed, nowMs(), limits);
+      for (const { thing, refused } of stored.announced) {
         if (refused === null) log.info({ event: 'certificate_announced', thing }, 'a robot announced its next certificate');
         else log.warn({ event: 'certificate_refused', thing, reason: refused }, 'the certificate that a robot announced was refused');
       }
@@ -188,7 +191,11 @@ export class Ingest {
       this.#admission.left(label, incoming.payload.length);
     }
     this.#offerCapacity();
-    onCommitted(messages);
+    for (const intruder of stored.intruders) {
+      const text = 'a message of this thing came from a topic that is not its own, and is refused; if the robot moved: robot reset THING';
+      log.warn({ event: 'robot_refused', ...intruder }, text);
+    }
+    onCommitted(stored.messages);
     return true;
   }
 

@@ -9,7 +9,9 @@ import {
   eventBody,
   eventEnvelope,
   flatState,
+  MAX_BELIEVED_MS,
   MAX_INFLATED_BYTES,
+  MIN_BELIEVED_MS,
   mark,
   outboxId,
   presence,
@@ -42,6 +44,9 @@ const inflateAsync = promisify(inflate);
 /** Limits of a message. An honest robot sends at most 1,000 readings and 100 KiB, also before it deflates them. */
 const MAX_READINGS = 5_000;
 const MAX_PAYLOAD_BYTES = 128 * 1024;
+
+/** Outboxes of a presence. An honest robot names the open one and those with unconfirmed rows, the open one first. */
+const MAX_OUTBOXES = 32;
 
 /** The first byte of a zlib stream. No JSON object begins with it. */
 export const ZLIB_FIRST_BYTE = 0x78;
@@ -104,15 +109,15 @@ export function asPoison(incoming: Incoming, message: Message, reason: string): 
     return message.unreadAlerts.length > 0 ? { ...message, unreadAlerts: [], reason } : null;
   }
   const { topic, payload } = incoming;
-  const { prefix } = message;
+  const { prefix, isProven } = message;
   if (message.kind === 'presence') {
     const { thing } = message.presence;
-    return { kind: 'poison', topic, payload, prefix, thing, reason, names: null, alerting: thing, unreadAlerts: [] };
+    return { kind: 'poison', topic, payload, prefix, isProven, thing, reason, names: null, alerting: thing, unreadAlerts: [] };
   }
   const { names, readings } = message;
   const alerts = readings.map((row) => alertOfReading(row, names, reason)).filter((alert) => alert !== null);
   const unreadAlerts = [...message.unreadAlerts, ...alerts];
-  return { kind: 'poison', topic, payload, prefix, thing: names.thing, reason, names, alerting: names.thing, unreadAlerts };
+  return { kind: 'poison', topic, payload, prefix, isProven, thing: names.thing, reason, names, alerting: names.thing, unreadAlerts };
 }
 
 /** Leaves the rows out that are no alerts. No receipt covers them, so that the robot sends them again. */
@@ -132,7 +137,9 @@ async function textOf(place: Place, payload: Uint8Array): Promise<string> {
 function decodePresence(place: Place, incoming: Incoming, thing: string, body: Body): Message {
   const parsed = parse(presence, body);
   if (!parsed.success) return poison(incoming, place, thing, firstIssue(parsed.error));
-  return { kind: 'presence', prefix: place.prefix, presence: parsed.data };
+  const { outboxes } = parsed.data;
+  const bounded = outboxes ? { ...parsed.data, outboxes: outboxes.slice(0, MAX_OUTBOXES) } : parsed.data;
+  return { kind: 'presence', prefix: place.prefix, isProven: place.thing !== null, presence: bounded };
 }
 
 function decodeRows(place: Place, incoming: Incoming, thing: string, body: Body): Message {
@@ -146,7 +153,8 @@ function decodeRows(place: Place, incoming: Incoming, thing: string, body: Body)
   try {
     const state = place.suffix === 'telemetry' ? stateOf(names, body) : null;
     const content = contentOf(table, rows, names, body.kind === 'alert');
-    return { kind: 'rows', prefix: place.prefix, topic: incoming.topic, names, state, ...content };
+    const isProven = place.thing !== null;
+    return { kind: 'rows', prefix: place.prefix, isProven, topic: incoming.topic, names, state, ...content };
   } catch (error) {
     return { ...poison(incoming, place, thing, `unreadable: ${messageOf(error)}`), names };
   }
@@ -177,8 +185,8 @@ function contentOf(table: RowTable, rows: readonly unknown[], names: Names, isAl
   const unnamed: string[] = [];
   const unreadAlerts: UnreadAlert[] = [];
   const readers: Record<RowTable, (row: unknown) => string | null> = {
-    readings: (row) => addParsed(readReading(row), readings),
-    results: (row) => addParsed(parse(result, row), results),
+    readings: (row) => addParsed(readReading(row), readings, believedReading),
+    results: (row) => addParsed(parse(result, row), results, (read) => ({ ...read, at: bounded(read.at) })),
     events: (row) => addEvent(row, events),
   };
   for (const row of rows) {
@@ -227,15 +235,26 @@ function addEvent(row: unknown, events: EventRow[]): string | null {
   const known = KNOWN_KINDS.has(kind) ? parse(eventBody, row) : null;
   if (known && !known.success) return firstIssue(known.error);
   const body = Object.fromEntries(Object.entries(envelope.data).filter(([key]) => !ENVELOPE_KEYS.has(key)));
-  events.push({ seq, at, kind, body, known: known?.data ?? null });
+  events.push({ seq, at: bounded(at), kind, body, known: known?.data ?? null });
   return null;
 }
 
 /** @returns the reason if the row is invalid. */
-function addParsed<T>(parsed: z.ZodSafeParseResult<T>, list: T[]): string | null {
+function addParsed<T>(parsed: z.ZodSafeParseResult<T>, list: T[], believed: (row: T) => T): string | null {
   if (!parsed.success) return firstIssue(parsed.error);
-  list.push(parsed.data);
+  list.push(believed(parsed.data));
   return null;
+}
+
+/** Keeps an impossible time in the range that every reader of the database can hold. Times near 1970 stay, for a later correction. */
+function bounded(at: number): number {
+  return Math.min(Math.max(at, 0), MAX_BELIEVED_MS);
+}
+
+function believedReading(row: Reading): Reading {
+  const [seq, at, channel, value, extra] = row;
+  if (at >= MIN_BELIEVED_MS && at <= MAX_BELIEVED_MS) return row;
+  return [seq, bounded(at), channel, value, { ...extra, clock: 'untrusted' }];
 }
 
 /** The first schema error, with the path of the field. */
@@ -251,7 +270,8 @@ function poison(incoming: Incoming, place: Place | null, thing: string | null, r
   const shown = mayAlert ? (text ?? Buffer.from(payload).toString()) : '';
   const alerting = place?.thing ?? thing ?? thingIn(shown);
   const unreadAlerts = alertsIn(shown, reason);
-  return { kind: 'poison', topic, payload, prefix: place?.prefix ?? null, thing, reason, names: null, alerting, unreadAlerts };
+  const isProven = (place?.thing ?? null) !== null;
+  return { kind: 'poison', topic, payload, prefix: place?.prefix ?? null, isProven, thing, reason, names: null, alerting, unreadAlerts };
 }
 
 export function patternProblem(pattern: string): string | null {

@@ -72,6 +72,8 @@ export interface RowsMessage extends Content {
   readonly kind: 'rows';
   readonly topic: string;
   readonly prefix: string;
+  /** Whether the topic itself names the thing, so that the broker's rights prove it. */
+  readonly isProven: boolean;
   readonly names: Names;
   readonly state: FlatState | null;
 }
@@ -79,6 +81,7 @@ export interface RowsMessage extends Content {
 export interface PresenceMessage {
   readonly kind: 'presence';
   readonly prefix: string;
+  readonly isProven: boolean;
   readonly presence: Presence;
 }
 
@@ -88,6 +91,7 @@ export interface PoisonMessage {
   readonly topic: string;
   readonly payload: Uint8Array;
   readonly prefix: string | null;
+  readonly isProven: boolean;
   readonly thing: string | null;
   readonly reason: string;
   readonly names: Names | null;

@@ -1,12 +1,14 @@
 // Updates one row per robot: its presence, its latest state, and the time of its last rows for the inherited tables. All rows of a
 // batch are locked together, changed in the order of the messages, and written in one statement.
-import { compareMarks, type Mark, type Power, type Presence } from '../../../src/wire/index.ts';
-import { type Sql, storableJson, storableText } from '../database/index.ts';
+import { compareMarks, MAX_BOOT_STEP, type Mark, type Power, type Presence } from '../../../src/wire/index.ts';
+import { columnsOf, type Sql, storableJson, storableText } from '../database/index.ts';
 import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';
 import { type MonitorRow, queueRows } from './monitorRows.ts';
 import { type DueRows, declaredValues, dueRows, type Filled, rowsAfterRemoval, type SafetyWords } from './monitors.ts';
 import { type Channels, type StateValues, takePresence, takeState } from './state.ts';
 
+/** A mark that no later one exceeds counts for so long. */
+const MARK_EXPIRES_MS = 86_400_000;
 /** If a robot only delivers rows, its `last_heard_at` is updated at most this often (ms), because each update copies the whole row. */
 const HEARD_EVERY_MS = 5_000;
 
@@ -33,6 +35,9 @@ interface RobotRow {
   safety: SafetyWords | null;
   safety_filled_ms: number | null;
   health_filled_ms: number | null;
+  /** When the highest mark came. */
+  marked_at: number | null;
+  owns_prefix: boolean;
   /** Only written, never read. Null keeps the stored commands. */
   commands: unknown;
   /** Whether the robot itself sent a message in this batch. A last will does not count. */
@@ -40,7 +45,7 @@ interface RobotRow {
 }
 
 const COLUMNS = `prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason, storage, state,
-  state_outbox, state_seq, state_boot, state_ms, channels, safety, safety_filled_ms, health_filled_ms`;
+  state_outbox, state_seq, state_boot, state_ms, channels, safety, safety_filled_ms, health_filled_ms, marked_at, owns_prefix`;
 const ASSIGNMENTS = COLUMNS.split(/,\s+/).map((name) => `${name} = n.${name}`);
 
 type RobotMessage = RowsMessage | PresenceMessage;
@@ -64,7 +69,7 @@ export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs
   const received = messages.filter((message): message is RobotMessage => message.kind !== 'poison');
   const updates = received.filter((message) => message.kind === 'presence' || message.state !== null);
   const updated = new Set(updates.map(thingOf));
-  const prefixes = new Map(received.map((message) => [thingOf(message), message.prefix]));
+  const prefixes = new Map(received.map((message) => [thingOf(message), message]));
   const heardOnly = [...prefixes.keys()].filter((thing) => !updated.has(thing));
   await insertMissing(sql, prefixes);
   await recordHeard(sql, heardOnly);
@@ -84,11 +89,15 @@ function thingOf(message: RobotMessage): string {
   return message.kind === 'presence' ? message.presence.thing : message.names.thing;
 }
 
-async function insertMissing(sql: Sql, prefixes: ReadonlyMap<string, string>): Promise<void> {
+async function insertMissing(sql: Sql, robots: ReadonlyMap<string, RobotMessage>): Promise<void> {
+  if (robots.size === 0) return;
   await sql.query(
-    `insert into robots (thing, prefix) select * from unnest($1::text[], $2::text[]) as n(thing, prefix) order by n.thing
-    on conflict do nothing`,
-    [[...prefixes.keys()], [...prefixes.values()]],
+    `insert into robots (thing, prefix, owns_prefix)
+    select n.thing, n.prefix, n.is_proven
+      or (row_number() over (partition by n.prefix order by n.nth) = 1 and not exists (select from robots r where r.prefix = n.prefix))
+    from unnest($1::text[], $2::text[], $3::boolean[]) with ordinality as n(thing, prefix, is_proven, nth)
+    where not exists (select from robots r where r.thing = n.thing) order by n.thing on conflict do nothing`,
+    columnsOf([...robots].map(([thing, { prefix, isProven }]) => [thing, prefix, isProven])),
   );
 }
 
@@ -113,10 +122,34 @@ async function lockRobots(sql: Sql, things: readonly string[]): Promise<Map<stri
 }
 
 function apply(robot: RobotRow, message: RobotMessage, nowMs: number, due: Due): void {
+  const isUnbound = robot.prefix === '';
   robot.prefix = message.prefix;
+  robot.owns_prefix ||= message.isProven || isUnbound;
   robot.heard ||= message.kind === 'rows' || message.presence.online;
+  if (!believes(robot, message.kind === 'presence' ? message.presence.mark : message.state?.mark, nowMs)) return;
   if (message.kind === 'presence') applyPresence(robot, message, nowMs, due);
   else applyState(robot, message, nowMs, due);
+}
+
+/**
+ * Whether a mark may be true. A boot counter that jumps is ignored. A mark that nothing exceeded for a day expires, so that a false one does
+ * not hide its robot for ever; what it ordered is then forgotten.
+ */
+function believes(robot: RobotRow, mark: Mark | undefined, nowMs: number): boolean {
+  if (mark === undefined) return true;
+  const marks = [markOf(robot.session_boot, robot.session_ms), markOf(robot.state_boot, robot.state_ms)];
+  const [highest = mark] = marks.sort(compareMarks).reverse();
+  const isFirst = robot.session === null && robot.state_outbox === null;
+  const isHigher = compareMarks(mark, highest) > 0;
+  const isJump = !isFirst && mark[0] - highest[0] > MAX_BOOT_STEP;
+  if (robot.marked_at !== null && nowMs - robot.marked_at > MARK_EXPIRES_MS && (isJump || !isHigher)) {
+    robot.session = null;
+    robot.state_outbox = null;
+    [robot.session_boot, robot.session_ms, robot.state_boot, robot.state_ms] = [null, null, null, null];
+  } else if (isJump) return false;
+  else if (!isHigher && robot.marked_at !== null) return true;
+  robot.marked_at = nowMs;
+  return true;
 }
 
 function applyPresence(robot: RobotRow, { presence }: PresenceMessage, nowMs: number, due: Due): void {

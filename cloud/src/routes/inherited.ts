@@ -130,7 +130,10 @@ export function inheritedRoutes({ app, db, auth }: Context, { publicTelemetry, d
 }
 
 async function latestState(sql: Sql, thing: string | null): Promise<StateValues> {
-  const rows = await sql.query<{ state: StateValues }>('select state from robots where $1::text is null or thing = $1 limit 2', [thing]);
+  const rows = await sql.query<{ state: StateValues }>(
+    'select state from robots where case when $1::text is null then owns_prefix else thing = $1 end limit 2',
+    [thing],
+  );
   if (rows.length > 1) throw new HttpError(422, 'thing: there are several robots; name one with ?thing=');
   if (rows.length === 0 && thing !== null) throw unknownRobot(thing);
   return rows[0]?.state ?? {};
@@ -142,9 +145,10 @@ async function latestState(sql: Sql, thing: string | null): Promise<StateValues>
  */
 async function robotOf(sql: Sql, named: string | undefined, defaultThing: string | null): Promise<string | null> {
   if (named === undefined && defaultThing !== null) return defaultThing;
-  const [only, another] = await sql.query<{ thing: string }>('select thing from robots where $1::text is null or thing = $1 limit 2', [
-    named ?? null,
-  ]);
+  const [only, another] = await sql.query<{ thing: string }>(
+    'select thing from robots where case when $1::text is null then owns_prefix else thing = $1 end limit 2',
+    [named ?? null],
+  );
   if (named !== undefined && !only) throw unknownRobot(named);
   return only && !another ? only.thing : null;
 }

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { listAlerts } from '../src/alerts/alerts.ts';
+import type { Database } from '../src/database/database.ts';
+import { resetRobot } from '../src/robots/index.ts';
+import { onEachDatabase } from './support/databases.ts';
+import { Instance } from './support/instance.ts';
+import { event, newThing, presence, readings, telemetry } from './support/robot.ts';
+
+const DAY_MS = 86_400_000;
+const FALL_MS = 1_763_929_000_000;
+
+interface Robot {
+  readonly prefix: string;
+  readonly session: string | null;
+  readonly boot: number | null;
+}
+
+async function robot(db: Database, thing: string): Promise<Robot | undefined> {
+  return (await db.query<Robot>('select prefix, session, session_boot as boot from robots where thing = $1', [thing]))[0];
+}
+
+async function reasons(db: Database, thing: string): Promise<string[]> {
+  const rows = await db.query<{ reason: string }>('select reason from poison_messages where thing = $1 order by id', [thing]);
+  return rows.map(({ reason }) => reason);
+}
+
+const fallOf = (thing: string, seq: number, alert: 'raised' | 'cleared'): Record<string, unknown> =>
+  telemetry({ thing, outbox: 'box-1', accepted: seq }, [[seq, FALL_MS + seq, 'fall', alert === 'raised', { alert, incident: 'fall-1' }]], {
+    kind: 'alert',
+  });
+
+onEachDatabase('bindings', (db) => {
+  test('a robot on a plain prefix neither ends the alert of a robot with a prefix of its own nor gets its receipts', async () => {
+    const [a, b, plain] = [newThing(), newThing(), newThing()];
+    const cloud = new Instance(db(), { patterns: [plain, 'fleet/+'] });
+    await cloud.send(`${plain}/presence`, presence({ thing: a }, []));
+    await cloud.send(`fleet/${b}/presence`, presence({ thing: b }, []));
+    await cloud.send(`fleet/${b}/telemetry`, fallOf(b, 1, 'raised'));
+    await cloud.send(`${plain}/telemetry`, fallOf(b, 2, 'cleared'));
+    await cloud.send(`${plain}/presence`, presence({ thing: b, mark: [9, 9] }, [], { session: 'taken' }));
+    await cloud.send(`${plain}/telemetry`, `{"thing": "${b}", "readings": [[3, NaN, "gas", true, {"alert": "raised"}]]}`);
+    await cloud.stop();
+    assert.deepEqual(
+      (await listAlerts(db(), { thing: b, limit: 5 })).map(({ channel, state }) => `${channel} ${state}`),
+      ['fall committed'],
+    );
+    assert.deepEqual(await robot(db(), b), { prefix: `fleet/${b}`, session: 's1', boot: 1 });
+    assert.deepEqual(await reasons(db(), b), Array(3).fill(`the robot ${b} belongs to the prefix fleet/${b}`));
+    assert.ok(cloud.receipts.every(({ topic, receipt }) => receipt.thing !== b || topic === `fleet/${b}/receipts`));
+  });
+
+  test('beside robots with proof a plain prefix has one robot; the proof takes a name back', async () => {
+    const [first, second, plain] = [newThing(), newThing(), newThing()];
+    const cloud = new Instance(db(), { patterns: [plain, 'fleet/+'] });
+    await cloud.send(`${plain}/telemetry`, telemetry({ thing: first }, readings([1, 1])));
+    await cloud.send(`${plain}/telemetry`, telemetry({ thing: second }, readings([1, 1])));
+    assert.equal(await robot(db(), second), undefined);
+    assert.deepEqual(await reasons(db(), second), [`the prefix ${plain} belongs to ${first}`]);
+    await cloud.send(`fleet/${first}/presence`, presence({ thing: first }, []));
+    assert.equal((await robot(db(), first))?.prefix, `fleet/${first}`);
+    await cloud.stop();
+  });
+
+  test('after a reset the next message binds the robot to its new prefix', async () => {
+    const [thing, home] = [newThing(), newThing()];
+    const cloud = new Instance(db(), { patterns: ['elderly_bot', home] });
+    await cloud.send('elderly_bot/presence', presence({ thing }, []));
+    await cloud.send(`${home}/presence`, presence({ thing, mark: [2, 1] }, [], { session: 's2' }));
+    assert.deepEqual(await robot(db(), thing), { prefix: 'elderly_bot', session: 's1', boot: 1 });
+    assert.equal(await resetRobot(db(), thing), true);
+    await cloud.send(`${home}/presence`, presence({ thing, mark: [2, 1] }, [], { session: 's2' }));
+    assert.deepEqual(await robot(db(), thing), { prefix: home, session: 's2', boot: 2 });
+    await cloud.stop();
+    assert.equal(await resetRobot(db(), 'nobody'), false);
+  });
+
+  test('a boot counter that jumps is ignored, and a false one expires after a day or by a reset', async () => {
+    const thing = newThing();
+    let nowMs = Date.now();
+    const cloud = new Instance(db(), { nowMs: () => nowMs });
+    const session = async (boot: number): Promise<string | null | undefined> => {
+      await cloud.send('elderly_bot/presence', presence({ thing, mark: [boot, 1] }, [], { session: `boot-${boot}` }));
+      return (await robot(db(), thing))?.session;
+    };
+    assert.equal(await session(3), 'boot-3');
+    assert.equal(await session(Number.MAX_SAFE_INTEGER), 'boot-3', 'a jump is ignored');
+    assert.equal(await session(900_000), 'boot-900000', 'a false mark within the bound');
+    assert.equal(await session(4), 'boot-900000');
+    nowMs += DAY_MS + 1_000;
+    assert.equal(await session(4), 'boot-4', 'the false mark expired');
+    assert.equal(await session(800_000), 'boot-800000');
+    await resetRobot(db(), thing);
+    assert.equal(await session(5), 'boot-5');
+    await cloud.stop();
+  });
+
+  test('a correction of 2^53 ms leaves the times as they are, and alerts stay readable', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send('elderly_bot/telemetry', fallOf(thing, 1, 'raised'));
+    const set = { kind: 'clock_set', of: 'box-1', boot: 1, ranges: [[1, 1]], offset_ms: Number.MAX_SAFE_INTEGER };
+    await cloud.send('elderly_bot/events', event({ thing, outbox: 'box-2' }, 1, set));
+    const odd = [2, -9e15, 'gas', true, { alert: 'raised', incident: 'gas-1', flapping: { raised: 1, cleared: 1, ms: 9e15 } }];
+    await cloud.send('elderly_bot/telemetry', telemetry({ thing, accepted: 2 }, [odd], { kind: 'alert' }));
+    await cloud.stop();
+    assert.deepEqual(
+      (await listAlerts(db(), { thing, limit: 5 })).map(({ channel, raised_at }) => [channel, raised_at]),
+      [
+        ['gas', 0],
+        ['fall', FALL_MS + 1],
+      ],
+    );
+  });
+
+  test('a presence names at most 32 outboxes, the first ones', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const outboxes = Array.from({ length: 100 }, (_, i): [string, number] => [`box-${i}`, i + 1]);
+    await cloud.send('elderly_bot/presence', presence({ thing }, outboxes));
+    await cloud.stop();
+    const rows = await db().query<{ outbox: string }>('select outbox from outboxes where thing = $1 order by accepted', [thing]);
+    assert.deepEqual(
+      rows.map(({ outbox }) => outbox),
+      outboxes.slice(0, 32).map(([outbox]) => outbox),
+    );
+  });
+});
