@@ -16,7 +16,7 @@ import { Ingest, type Way } from './ingest/index.ts';
 import { applyRetention, Maintenance } from './maintenance/index.ts';
 import { filtersOf, type Message, unreadIn } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
-import { Receipts } from './receipts/index.ts';
+import { foldOutboxes, Receipts } from './receipts/index.ts';
 import { CLIENT_ID_PREFIX } from './rights/index.ts';
 import { MonitorRows } from './robots/index.ts';
 import { httpServer } from './routes/index.ts';
@@ -118,7 +118,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     retention: settings.retention,
     silentAfterMs: settings.silentAfterMs,
     uploads,
-    expiring: [attempts, devices, monitors],
+    expiring: [attempts, devices, monitors, { forget: () => foldOutboxes(db) }],
     listening: () => link.state === 'subscribed',
     behind: () => ingest.behind,
     onSilence: (changes) => notifier.changed(changes.map(({ thing }) => thing)),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listAlerts } from '../src/alerts/alerts.ts';
 import type { Database } from '../src/database/database.ts';
+import { foldOutboxes } from '../src/receipts/index.ts';
 import { resetRobot } from '../src/robots/index.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
@@ -124,5 +125,57 @@ onEachDatabase('bindings', (db) => {
       rows.map(({ outbox }) => outbox),
       outboxes.slice(0, 32).map(([outbox]) => outbox),
     );
+  });
+
+  test('the state keeps at most 200 channels: the inherited ones and those of the last message', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    const some = (name: string, count: number): Record<string, number> =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`${name}_${i}`, i]));
+    await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [], { state_seq: 1, fall: false, ...some('old', 150) }));
+    await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [], { state_seq: 2, ...some('new', 150) }));
+    await cloud.stop();
+    const [row] = await db().query<{ state: Record<string, unknown> }>('select state from robots where thing = $1', [thing]);
+    const names = Object.keys(row?.state ?? {});
+    assert.equal(names.length, 200);
+    assert.equal(names.filter((name) => name.startsWith('new_')).length, 150);
+    assert.ok(names.includes('fall'));
+  });
+
+  test('an outbox has at most 100,000 ranges: a further alert stands without a receipt, and gaps can still close', async () => {
+    const [thing, other] = [newThing(), newThing()];
+    await db().query(
+      `insert into outboxes (thing, outbox, accepted, committed)
+      select $1, 'box-1', 200000, range_agg(int8range(i * 2, i * 2 + 1)) from generate_series(1, 100000) i`,
+      [thing],
+    );
+    const cloud = new Instance(db());
+    const sent = [fallOf(thing, 300_001, 'raised'), telemetry({ thing, accepted: 200_000 }, readings([3, 3]))];
+    await Promise.all([
+      ...sent.map((message) => cloud.send('elderly_bot/telemetry', message)),
+      cloud.send('elderly_bot/telemetry', fallOf(other, 1, 'raised')),
+    ]);
+    await cloud.stop();
+    assert.equal((await listAlerts(db(), { thing, limit: 5 })).length, 1);
+    assert.equal((await listAlerts(db(), { thing: other, limit: 5 })).length, 1);
+    assert.match((await reasons(db(), thing))[0] ?? '', /more than 100000 gaps/);
+    const [box] = await db().query<{ has: boolean; closed: boolean }>(
+      'select committed @> 300001::bigint as has, committed @> 3::bigint as closed from outboxes where thing = $1',
+      [thing],
+    );
+    assert.deepEqual(box, { has: false, closed: true });
+  });
+
+  test('old outboxes without an open row are folded, except the latest 100', async () => {
+    const thing = newThing();
+    await db().query(
+      `insert into outboxes (thing, outbox, accepted, committed, first_seen_at)
+      select $1, 'box-' || i, 5, case when i = 7 then '{[1,4]}'::int8multirange else '{[1,5]}' end,
+        clock_timestamp() - interval '1 year' + i * interval '1 minute' from generate_series(1, 110) i`,
+      [thing],
+    );
+    await foldOutboxes(db());
+    const left = await db().query<{ outbox: string }>('select outbox from outboxes where thing = $1 order by first_seen_at', [thing]);
+    assert.deepEqual([left.length, left[0]?.outbox, left[1]?.outbox], [101, 'box-7', 'box-11']);
   });
 });

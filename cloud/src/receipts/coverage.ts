@@ -6,6 +6,14 @@ import { type Mark, normalize, type Range, type Ranges, rangesOf } from '../../.
 import { columnsOf, type Sql } from '../database/index.ts';
 import type { OutboxName } from '../messages/index.ts';
 
+/**
+ * Ranges of an outbox. Each update copies all of them. An honest robot sends alerts before the rows in between, so that each alert of months
+ * without a connection is a range for a while.
+ */
+export const MAX_RANGES = 100_000;
+/** The size of a range in a multirange of PostgreSQL: two bounds, an offset and flags. */
+const RANGE_BYTES = 21;
+
 /** The changes of one outbox by one batch. Applying a change only adds to the coverage. */
 export interface OutboxChange extends OutboxName {
   accepted: number;
@@ -34,10 +42,11 @@ export interface Account {
  * Adds to the coverage and locks every outbox in `changes` until the transaction ends. It must be the first statement, because rows are
  * inserted under the lock of their outbox. The locks are acquired in order of name, so two instances can't deadlock.
  * @returns the outboxes that have clock corrections.
+ * @throws RangeError if an outbox would have too many ranges. Rows that close gaps are still accepted.
  */
 export async function cover(sql: Sql, changes: readonly OutboxChange[]): Promise<OutboxName[]> {
   if (changes.length === 0) return [];
-  const rows = await sql.query<OutboxName & { corrected: boolean }>(
+  const rows = await sql.query<OutboxName & { corrected: boolean; is_full: boolean }>(
     COVER,
     columnsOf(
       changes.map(({ thing, outbox, accepted, committed, evicted, mark, corrected, closed }) => [
@@ -46,6 +55,8 @@ export async function cover(sql: Sql, changes: readonly OutboxChange[]): Promise
       ]),
     ),
   );
+  const full = rows.find((row) => row.is_full);
+  if (full) throw new RangeError(`outbox ${full.outbox} of ${full.thing} has more than ${MAX_RANGES} gaps`);
   return rows.filter((row) => row.corrected).map(({ thing, outbox }) => ({ thing, outbox }));
 }
 
@@ -71,7 +82,26 @@ on conflict (thing, outbox) do update set
   closed = o.closed or excluded.closed,
   last_seq = coalesce(o.last_seq, excluded.last_seq),
   successor = coalesce(o.successor, excluded.successor)
-returning o.thing, o.outbox, o.corrected`;
+returning o.thing, o.outbox, o.corrected,
+  greatest(pg_column_size(o.committed), pg_column_size(o.evicted)) > ${MAX_RANGES * RANGE_BYTES} as is_full`;
+
+/** Outboxes of a robot that are always kept, and the time for which every outbox is kept. */
+export const KEPT_OUTBOXES = 100;
+const KEPT_DAYS = 90;
+
+/** Deletes old outboxes of which every row was committed or evicted. If a row of one is delivered again, its name still finds it. */
+export async function foldOutboxes(sql: Sql): Promise<void> {
+  await sql.query(
+    `delete from outboxes o using (
+      select thing, outbox from (
+        select thing, outbox, first_seen_at, row_number() over (partition by thing order by first_seen_at desc, outbox) as nth from outboxes
+      ) as numbered where nth > $1 and first_seen_at < clock_timestamp() - $2 * interval '1 day'
+    ) as old
+    where o.thing = old.thing and o.outbox = old.outbox and not o.corrected
+      and o.committed + o.evicted @> int8multirange(int8range(1, o.accepted + 1))`,
+    [KEPT_OUTBOXES, KEPT_DAYS],
+  );
+}
 
 /** Reads committed coverage. The caller must not be in a transaction that changed something. */
 export async function readCoverage(sql: Sql, outboxes: readonly OutboxName[]): Promise<Coverage[]> {

@@ -1,3 +1,3 @@
 export { outboxChanges } from './changes.ts';
-export { cover, multirange, readAccounts } from './coverage.ts';
+export { cover, foldOutboxes, multirange, readAccounts } from './coverage.ts';
 export { Receipts } from './receipts.ts';

@@ -1,6 +1,10 @@
 // Decides whether a state or a presence is newer than the stored one. Messages may arrive twice, late, and through several instances.
 import { compareMarks, type Mark, type Power, type Presence, type ReadingValue } from '../../../src/wire/index.ts';
 import type { FlatState } from '../messages/index.ts';
+import { INHERITED_CHANNELS } from './monitors.ts';
+
+/** Values in the state of a robot. */
+export const MAX_CHANNELS = 200;
 
 export type StateValues = Readonly<Record<string, ReadingValue>>;
 
@@ -35,7 +39,16 @@ export function takeState(held: HeldState, offered: FlatState): HeldState | null
   if (source && source.outbox === outbox && seq <= source.seq) return null;
   if (source && source.outbox !== outbox && compareMarks(mark, source.mark) <= 0) return null;
   const latest = source?.outbox === outbox && compareMarks(source.mark, mark) > 0 ? source.mark : mark;
-  return { source: { outbox, seq, mark: latest }, values: { ...held.values, ...values } };
+  return { source: { outbox, seq, mark: latest }, values: boundedValues({ ...held.values, ...values }, values) };
+}
+
+/** Beyond the bound, the channels that this message does not have go. The inherited channels stay. */
+function boundedValues(values: StateValues, offered: StateValues): StateValues {
+  const names = Object.keys(values);
+  if (names.length <= MAX_CHANNELS) return values;
+  const ordered = new Set([...INHERITED_CHANNELS, ...Object.keys(offered), ...names]);
+  const kept = [...ordered].filter((name) => name in values).slice(0, MAX_CHANNELS);
+  return Object.fromEntries(kept.map((name) => [name, values[name] ?? null]));
 }
 
 /**
