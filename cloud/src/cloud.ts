@@ -8,7 +8,15 @@ import { messageOf } from '../../src/base/index.ts';
 import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts';
 import { BrokerLink, type LinkState } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
-import { DatabaseSocket, type Databases, migrate, openDatabases, SHARED_CONNECTIONS, sharesConnections, usable } from './database/index.ts';
+import {
+  DatabaseSocket,
+  type Databases,
+  migrateTables,
+  openDatabases,
+  SHARED_CONNECTIONS,
+  sharesConnections,
+  usable,
+} from './database/index.ts';
 import { Refusal } from './errors/index.ts';
 import { Health, measure } from './health/index.ts';
 import type { App } from './http/index.ts';
@@ -45,7 +53,7 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
     if (settings.databaseUrl !== null && (await usable(upkeep, sharesConnections(settings.databaseUrl)))) {
       log.warn({ event: 'database_pooled', reason: SHARED_CONNECTIONS }, 'set pool_mode = session, or lead DATABASE_URL past the pooler');
     }
-    const migrated = await usable(upkeep, migrate(upkeep));
+    const migrated = await migrateTables(settings, upkeep);
     await usable(upkeep, applyRetention(upkeep, settings.retention, Date.now()));
     log.info({ event: 'database_open', kind: upkeep.kind, migrated }, 'the database is open');
     const { start, stop } = await assemble(databases, settings, log, metrics);

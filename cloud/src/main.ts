@@ -19,7 +19,7 @@ await yargs(hideBin(process.argv))
   )
   .command('serve', 'Run the cloud until it is stopped', {}, () => exitWith(async () => (await import('./cli/serve.ts')).serve()))
   .command('migrate', 'Migrate the tables to this version and exit; serve does this too', {}, () =>
-    exitWith(async () => (await import('./cli/database.ts')).migrateTables()),
+    exitWith(async () => (await import('./cli/database.ts')).migrateAll()),
   )
   .command(
     'service <action>',

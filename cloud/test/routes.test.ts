@@ -85,7 +85,12 @@ onEachDatabase('the routes', (db) => {
     await api.ask('POST', '/health', { token, body: { power: 7, temperature: 20 } });
     await api.ask('POST', `/health?thing=${one}`, { token, body: { power: 9, temperature: 20 } });
     await api.ask('POST', `/safety?thing=${one}`, { token, body: { gas: 'leak' } });
-    assert.deepEqual([await power(`?thing=${one}`), await power(`?thing=${two}`), await power('')], [9, 42, 9]);
+    assert.deepEqual([await power(`?thing=${one}`), await power(`?thing=${two}`)], [9, 42]);
+    for (const path of ['/health', '/safety']) {
+      const { status, body } = await api.ask('GET', path, { token });
+      assert.equal(status, 422, 'it might be another family’s robot');
+      assert.match((body as { detail: string }).detail, /several robots/);
+    }
     const withDefault = await Api.open(db(), { defaultThing: two });
     assert.equal(((await withDefault.ask('GET', '/health', { token })).body as { power: number }).power, 7);
     await withDefault.close();

@@ -6,7 +6,7 @@ import {
   type CommandDatabase,
   type DatabaseSettings,
   databaseOverSocket,
-  migrate,
+  migrateTables,
   openDatabase,
   pendingMigrations,
   usable,
@@ -39,13 +39,8 @@ export async function onDatabase<T>(work: (db: CommandDatabase) => Promise<T>): 
 }
 
 /** Migrates the tables. `serve` does this too, but the command shows the outcome before the start. */
-export async function migrateTables(): Promise<number> {
-  const db = await openDatabase(databaseSettings());
-  try {
-    const steps = await usable(db, migrate(db));
-    await print(steps.length > 0 ? `done: ${steps.length} steps, up to ${steps.at(-1)}` : 'nothing to do');
-    return 0;
-  } finally {
-    await db.close();
-  }
+export async function migrateAll(): Promise<number> {
+  const steps = await migrateTables(databaseSettings());
+  await print(steps.length > 0 ? `done: ${steps.length} steps, up to ${steps.at(-1)}` : 'nothing to do');
+  return 0;
 }

@@ -3,8 +3,10 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
+import { MIGRATIONS } from '../migrations/index.ts';
 import type { ConnectionOptions, Use } from './connections.ts';
 import type { Database } from './database.ts';
+import { migrate } from './migrate.ts';
 import { pgliteDatabase } from './pglite.ts';
 import { postgresDatabase } from './postgres.ts';
 
@@ -55,6 +57,21 @@ export function sharedDatabase(db: Database): Databases {
 
 export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings): Promise<Database> {
   return databaseUrl === null ? usable({ kind: 'pglite' }, pgliteDatabase(dataDir)) : serverDatabase(databaseUrl);
+}
+
+/**
+ * Migrates on a connection of its own without a time limit, because to rewrite a large table takes minutes.
+ * @param shared the open database in the process, which has only one connection. @returns the numbers of the steps that were applied.
+ */
+export async function migrateTables(settings: DatabaseSettings, shared?: Database, migrations = MIGRATIONS): Promise<number[]> {
+  const { databaseUrl } = settings;
+  if (shared && databaseUrl === null) return usable(shared, migrate(shared, migrations));
+  const db = databaseUrl === null ? await openDatabase(settings) : serverDatabase(databaseUrl, { statementMs: 0, connections: 1 });
+  try {
+    return await usable(db, migrate(db, migrations));
+  } finally {
+    await db.close();
+  }
 }
 
 function serverDatabase(url: string, options: Omit<ConnectionOptions, 'url'> = {}, log?: Logger): Database {

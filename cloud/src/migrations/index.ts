@@ -1,8 +1,10 @@
 // Lists all migrations in order. A released migration is never changed; a correction is a new migration.
+import { adopt } from './0000-adopt.ts';
 import { schema } from './0001-schema.ts';
 import { occurrences } from './0002-occurrences.ts';
 import { channels } from './0003-channels.ts';
 import { flapping } from './0004-flapping.ts';
+import { wideIds } from './0005-wideIds.ts';
 import { poison } from './0006-poison.ts';
 import { bindings } from './0007-bindings.ts';
 import { canary } from './0011-canary.ts';
@@ -14,10 +16,12 @@ export interface Migration {
 }
 
 export const MIGRATIONS: readonly Migration[] = [
+  { number: 0, name: 'adopt', sql: adopt },
   { number: 1, name: 'schema', sql: schema },
   { number: 2, name: 'occurrences', sql: occurrences },
   { number: 3, name: 'channels', sql: channels },
   { number: 4, name: 'flapping', sql: flapping },
+  { number: 5, name: 'wideIds', sql: wideIds },
   { number: 6, name: 'poison', sql: poison },
   { number: 7, name: 'bindings', sql: bindings },
   { number: 11, name: 'canary', sql: canary },

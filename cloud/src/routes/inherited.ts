@@ -96,7 +96,7 @@ export function inheritedRoutes({ app, db, auth }: Context, { publicTelemetry, d
       response: { 200: healthUpdated, ...errors(401, 404, 413, 415, 422) },
     }),
     async ({ body: { power, temperature }, query }) => {
-      await addRow(db, 'system_health', [power, temperature], await robotOf(db, query.thing, defaultThing));
+      await addRow(db, 'system_health', [power, temperature], await reportedRobot(db, query.thing, defaultThing));
       return { status: 'updated' as const, power, temperature };
     },
   );
@@ -123,7 +123,7 @@ export function inheritedRoutes({ app, db, auth }: Context, { publicTelemetry, d
     }),
     async ({ body, query }) => {
       const words = SAFETY_CHANNELS.map((channel) => body[channel]);
-      await addRow(db, 'safety_monitor', words, await robotOf(db, query.thing, defaultThing));
+      await addRow(db, 'safety_monitor', words, await reportedRobot(db, query.thing, defaultThing));
       return { status: 'updated' as const, ...body };
     },
   );
@@ -134,40 +134,56 @@ async function latestState(sql: Sql, thing: string | null): Promise<StateValues>
     'select state from robots where case when $1::text is null then owns_prefix else thing = $1 end limit 2',
     [thing],
   );
-  if (rows.length > 1) throw new HttpError(422, 'thing: there are several robots; name one with ?thing=');
+  if (rows.length > 1) throw severalRobots();
   if (rows.length === 0 && thing !== null) throw unknownRobot(thing);
   return rows[0]?.state ?? {};
 }
 
-/**
- * @returns the named robot, else the default robot, else the only robot. Null if there are several, or none.
- * @throws HttpError 404 if the cloud does not know the named robot.
- */
-async function robotOf(sql: Sql, named: string | undefined, defaultThing: string | null): Promise<string | null> {
-  if (named === undefined && defaultThing !== null) return defaultThing;
-  const [only, another] = await sql.query<{ thing: string }>(
+/** @returns the named robot, else the default robot, else one or two of all robots. @throws HttpError 404 if a named robot is unknown. */
+async function robotsOf(sql: Sql, named: string | undefined, defaultThing: string | null): Promise<readonly string[]> {
+  if (named === undefined && defaultThing !== null) return [defaultThing];
+  const rows = await sql.query<{ thing: string }>(
     'select thing from robots where case when $1::text is null then owns_prefix else thing = $1 end limit 2',
     [named ?? null],
   );
-  if (named !== undefined && !only) throw unknownRobot(named);
-  return only && !another ? only.thing : null;
+  if (named !== undefined && rows.length === 0) throw unknownRobot(named);
+  return rows.map(({ thing }) => thing);
+}
+
+/** The robot of a reported row: null if there are several, or none. @throws HttpError 404 */
+async function reportedRobot(sql: Sql, named: string | undefined, defaultThing: string | null): Promise<string | null> {
+  const [only, another] = await robotsOf(sql, named, defaultThing);
+  return another === undefined ? (only ?? null) : null;
+}
+
+function severalRobots(): HttpError {
+  return new HttpError(422, 'thing: there are several robots; name one with ?thing=');
 }
 
 function unknownRobot(thing: string): HttpError {
   return new HttpError(404, `the cloud has received nothing from a robot ${thing} yet`);
 }
 
+/** A row without a robot is looked for among this many, because with a silent robot the search could otherwise pass over all rows. */
+const NEWEST = 1_000;
+
+/**
+ * @returns the latest row of a robot. If none is named, it may also be one that was reported without a robot.
+ * @throws HttpError 404, or 422 if there are several robots: it might be another family's.
+ */
 async function latestRow<Row>(
   sql: Sql,
   table: MonitorTable,
   named: string | undefined,
   defaultThing: string | null,
 ): Promise<Row | undefined> {
-  const thing = await robotOf(sql, named, defaultThing);
-  const unnamed = named === undefined ? 'or o.thing is null' : '';
+  const [thing = null, another] = await robotsOf(sql, named, defaultThing);
+  if (another !== undefined) throw severalRobots();
+  const own = `(select t.id from ${table}_of o join ${table} t on t.id = o.id where o.thing = $1 order by o.id desc limit 1)`;
+  const unnamed = `(select max(t.id) from (select id from ${table} order by id desc limit ${NEWEST}) t
+    left join ${table}_of o on o.id = t.id where o.id is null)`;
   const [row] = await sql.query<Row>(
-    `select ${MONITOR_COLUMNS[table]}, ${CREATED_AT} from ${table} left join ${table}_of o using (id)
-    where $1::text is null or o.thing = $1 ${unnamed} order by id desc limit 1`,
+    `select ${MONITOR_COLUMNS[table]}, ${CREATED_AT} from ${table} where id = ${named === undefined ? `greatest(${own}, ${unnamed})` : own}`,
     [thing],
   );
   return row;
