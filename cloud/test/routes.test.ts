@@ -68,13 +68,13 @@ onEachDatabase('the routes', (db) => {
   test('?thing= selects one robot; a report without a robot counts for requests without a robot', async () => {
     const { token } = await api.register();
     const [one, two] = [newThing(), newThing()];
-    const cloud = new Instance(db());
+    const cloud = new Instance(db(), { patterns: ['fleet/+'] });
     for (const [thing, battery] of [
       [one, 41],
       [two, 42],
     ] as const) {
       const state = { state_seq: 1, gas: false, fall: true, battery, temperature: 30 };
-      await cloud.send('elderly_bot/telemetry', telemetry({ thing }, [], state));
+      await cloud.send(`fleet/${thing}/telemetry`, telemetry({ thing }, [], state));
     }
     await cloud.stop();
     const power = async (query: string): Promise<unknown> =>
