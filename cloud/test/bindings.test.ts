@@ -178,4 +178,23 @@ onEachDatabase('bindings', (db) => {
     const left = await db().query<{ outbox: string }>('select outbox from outboxes where thing = $1 order by first_seen_at', [thing]);
     assert.deepEqual([left.length, left[0]?.outbox, left[1]?.outbox], [101, 'box-7', 'box-11']);
   });
+
+  test('10 messages of a robot that cannot be stored are kept in an hour; the others are counted, and their alerts stand', async () => {
+    const [thing, other] = [newThing(), newThing()];
+    const bad = (of: string, n: number): string =>
+      `{"thing": "${of}", "readings": [[${n}, NaN, "gas", true, {"alert": "raised", "incident": "i-${n}"}]]}`;
+    const fleet = new Instance(db(), { patterns: ['poisoned/+'] });
+    for (let n = 1; n <= 15; n++) await fleet.send(`poisoned/${thing}/telemetry`, bad(thing, n));
+    await fleet.send(`poisoned/${other}/telemetry`, bad(other, 1));
+    await fleet.stop();
+    const kept = async (name: string): Promise<unknown[]> =>
+      db().query(
+        `select c.count, (select count(*) from poison_messages where topic like '%' || $1 || '/telemetry') as kept
+        from poison_counts c where source like '%' || $1`,
+        [name],
+      );
+    assert.deepEqual(await kept(`poisoned/${thing}`), [{ count: 15, kept: 10 }]);
+    assert.deepEqual(await kept(`poisoned/${other}`), [{ count: 1, kept: 1 }]);
+    assert.equal((await listAlerts(db(), { thing, limit: 50 })).length, 15);
+  });
 });

@@ -14,6 +14,8 @@ type SeqSets = Map<string, Set<number>>;
 /** A range of rows in one outbox: thing, outbox, first seq, last seq. */
 export type Span = [thing: string, outbox: string, first: number, last: number];
 
+/** Messages of a source that are stored in an hour. */
+const MAX_POISON = 10;
 /** Below this number of readings a single INSERT is faster than COPY, because the query for stored rows is another round trip. */
 export const BULK_ROWS = 200;
 /** Characters in one piece of a COPY. The server stores one piece while the next piece is created. */
@@ -36,7 +38,7 @@ export async function insertRows(sql: Sql, messages: readonly RowsMessage[]): Pr
   for (const message of messages) await insert(sql, insertion(message.unreadTable, UNREAD), unreadRows(message));
 }
 
-/** Stores poison messages and readings without a seq, unchanged, with the reason. */
+/** Stores poison messages and readings without a seq, unchanged, with the reason, and counts those of a source that sends too many. */
 export async function insertPoison(sql: Sql, messages: readonly Message[]): Promise<void> {
   const rows = messages.flatMap((message) => {
     if (message.kind === 'poison') return [[storableText(message.topic), message.thing, storableText(message.reason), message.payload]];
@@ -45,12 +47,24 @@ export async function insertPoison(sql: Sql, messages: readonly Message[]): Prom
     return message.unnamed.map((raw) => [topic, message.names.thing, 'a reading without a seq', Buffer.from(raw)]);
   });
   if (rows.length === 0) return;
-  await sql.query(
-    `insert into poison_messages (topic, thing, reason, payload)
-    select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[])`,
-    columnsOf(rows),
-  );
+  await sql.query(POISON, [...columnsOf(rows), MAX_POISON]);
 }
+
+/** The source is the thing, else the topic prefix. Only the count of messages beyond the bound is stored, without their payload. */
+const POISON = `
+with given as (
+  select n.*, coalesce(n.thing, regexp_replace(n.topic, '/[^/]*$', '')) as source
+  from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) with ordinality as n(topic, thing, reason, payload, nth)
+), counted as (
+  insert into poison_counts as c (source, hour, count)
+  select source, date_trunc('hour', clock_timestamp()), count(*) from given group by source order by source
+  on conflict (source, hour) do update set count = c.count + excluded.count returning source, count
+)
+insert into poison_messages (topic, thing, reason, payload)
+select topic, thing, reason, payload from (
+  select g.*, c.count - count(*) over (partition by g.source) + row_number() over (partition by g.source order by g.nth) as rank
+  from given g join counted c using (source)
+) as ranked where rank <= $5 order by nth`;
 
 /** Returns the ranges of rows in these messages. */
 export function spansOf(messages: readonly RowsMessage[]): Span[] {

@@ -46,6 +46,7 @@ export async function applyRetention(
     const days = retention[table as keyof typeof BY_COLUMN];
     if (days !== null) await deleteOlder(db, table, column, nowMs - days * DAY_MS);
   }
+  if (retention.poison_messages !== null) await deleteOlder(db, 'poison_counts', 'hour', nowMs - retention.poison_messages * DAY_MS);
   for (const table of MONITOR_TABLES) await db.query(`delete from ${table}_of where id < (select min(id) from ${table})`);
   return { created, dropped };
 }

@@ -9,9 +9,7 @@ import {
   eventBody,
   eventEnvelope,
   flatState,
-  MAX_BELIEVED_MS,
   MAX_INFLATED_BYTES,
-  MIN_BELIEVED_MS,
   mark,
   outboxId,
   presence,
@@ -25,6 +23,7 @@ import {
   type Upward,
 } from '../../../src/wire/index.ts';
 import type { Content, EventRow, FlatState, Incoming, Message, Names, PoisonMessage, RowTable, UnreadAlert, UnreadRow } from './message.ts';
+import { believedReading, bounded } from './times.ts';
 import { alertOf, alertOfReading, alertsIn, carriesAlert, thingIn } from './unreadAlerts.ts';
 
 type Body = Record<string, unknown>;
@@ -244,17 +243,6 @@ function addParsed<T>(parsed: z.ZodSafeParseResult<T>, list: T[], believed: (row
   if (!parsed.success) return firstIssue(parsed.error);
   list.push(believed(parsed.data));
   return null;
-}
-
-/** Keeps an impossible time in the range that every reader of the database can hold. Times near 1970 stay, for a later correction. */
-function bounded(at: number): number {
-  return Math.min(Math.max(at, 0), MAX_BELIEVED_MS);
-}
-
-function believedReading(row: Reading): Reading {
-  const [seq, at, channel, value, extra] = row;
-  if (at >= MIN_BELIEVED_MS && at <= MAX_BELIEVED_MS) return row;
-  return [seq, bounded(at), channel, value, { ...extra, clock: 'untrusted' }];
 }
 
 /** The first schema error, with the path of the field. */

@@ -8,6 +8,7 @@ import { wideIds } from './0005-wideIds.ts';
 import { poison } from './0006-poison.ts';
 import { bindings } from './0007-bindings.ts';
 import { canary } from './0011-canary.ts';
+import { poisonCounts } from './0012-poisonCounts.ts';
 
 export interface Migration {
   readonly number: number;
@@ -25,4 +26,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 6, name: 'poison', sql: poison },
   { number: 7, name: 'bindings', sql: bindings },
   { number: 11, name: 'canary', sql: canary },
+  { number: 12, name: 'poisonCounts', sql: poisonCounts },
 ];
