@@ -104,6 +104,7 @@ describe('the certificate files of a running agent', { skip, timeout: 180_000 },
     writeFileSync(cert, whole);
     await bench.status(({ link, problems }) => link.state === 'connected' && problems.length === 0);
     await bench.status(({ alert_latency: latency }) => latency.puback.count > 0);
+    await agent.event('certificate_changed');
   });
 
   it('are taken at once by a reload', async () => {

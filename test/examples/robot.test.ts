@@ -246,12 +246,12 @@ describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
 
   it('keeps no row whose content the cloud cannot read, because the cloud stores its text', async () => {
     robot = startRobot(SHORT_WAITS);
-    const incident = 'x'.repeat(65);
-    say({ channel: 'gas', value: true, alert: 'raised', incident });
+    const alert = 'escalated';
+    say({ channel: 'gas', value: true, alert });
     await finishRobot();
     const { rows } = await database.query('select outbox, raw, unread from readings where unread is not null');
     assert.equal(rows.length, 1);
-    assert.ok(rows[0].raw.includes(incident) && rows[0].unread);
+    assert.ok(rows[0].raw.includes(alert) && rows[0].unread);
     const [account] = await accounts();
     assert.deepEqual(account, { outbox: rows[0].outbox, accepted: 1, committed: 1, evicted: 0, outstanding: 0 });
   });

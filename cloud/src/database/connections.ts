@@ -52,6 +52,8 @@ export class Connections {
     this.#options = options;
     this.generation = options.generation ?? { current: 0 };
     this.#pool = new pg.Pool({ ...clientConfig(options), max: options.connections ?? 6, maxLifetimeSeconds: MAX_LIFETIME_S });
+    // A connection in use that breaks between two statements emits an event that would end the process. The next statement fails anyway.
+    this.#pool.on('connect', (client) => client.on('error', ignore));
     this.#pool.on('error', (error, client) => {
       this.#broke(client as pg.PoolClient);
       options.onIdleError?.(error);
@@ -87,15 +89,12 @@ export class Connections {
 
   async #use<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#connect();
-    // A connection that breaks between two statements emits an event that would end the process. The next statement fails anyway.
-    client.on('error', ignore);
     try {
       return await work(client);
     } catch (error) {
       if (isBroken(error)) this.#broke(client);
       throw error;
     } finally {
-      client.off('error', ignore);
       this.#release(client, this.#born.get(client) !== this.generation.current);
     }
   }
