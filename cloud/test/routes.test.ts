@@ -101,6 +101,32 @@ onEachDatabase('the routes', (db) => {
     }
   });
 
+  test('a row that another program left incomplete is answered as far as it is known', async () => {
+    const { token } = await api.register();
+    const thing = newThing();
+    const cloud = new Instance(db(), { patterns: ['fleet/+'] });
+    await cloud.send(`fleet/${thing}/telemetry`, telemetry({ thing }, []));
+    await cloud.stop();
+    await db().script(
+      'alter table safety_monitor alter column gas drop not null; alter table system_health alter column power drop not null',
+    );
+    for (const [table, columns, values] of [
+      ['safety_monitor', 'fire, fall, stranger, created_at', "'None', 'Detected', 'None', null"],
+      ['system_health', 'temperature, created_at', '36.5, null'],
+    ]) {
+      await db().query(
+        `with added as (insert into ${table} (${columns}) values (${values}) returning id) insert into ${table}_of select id, $1 from added`,
+        [thing],
+      );
+    }
+    const [safety, health] = [
+      await api.ask('GET', `/safety?thing=${thing}`, { token }),
+      await api.ask('GET', `/health?thing=${thing}`, { token }),
+    ];
+    assert.deepEqual(safety.body, { gas: 'Unknown', fire: 'None', fall: 'Detected', stranger: 'None' });
+    assert.deepEqual(health.body, { power: 0, temperature: 36.5 });
+  });
+
   test('an error has the right status, and its detail names the field', async () => {
     const { token, phone } = await api.register();
     assert.equal((await register(phone, 'secret', '10.9.0.2')).status, 400);

@@ -5,9 +5,12 @@ const widen = (table: string): string => `
 alter table ${table} alter column id type bigint;
 alter table ${table}_of alter column id type bigint;
 do $$
+declare
+  -- Null if the table does not own the sequence. A sequence made by itself is as wide as bigint.
+  own text := pg_get_serial_sequence('${table}', 'id');
 begin
-  if (select attidentity from pg_attribute where attrelid = '${table}'::regclass and attname = 'id') = '' then
-    execute 'alter sequence ' || pg_get_serial_sequence('${table}', 'id') || ' as bigint';
+  if own is not null and (select attidentity from pg_attribute where attrelid = '${table}'::regclass and attname = 'id') = '' then
+    execute 'alter sequence ' || own || ' as bigint';
   end if;
 end $$;
 `;

@@ -17,7 +17,10 @@ import { type Context, forUsers, printable, thingParameter } from './context.ts'
 
 /** In both tables, `created_at` is a timestamp without a time zone, written in UTC. */
 const CREATED_AT = `to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at`;
-const UNKNOWN = { gas: 'Unknown', fire: 'Unknown', fall: 'Unknown', stranger: 'Unknown' };
+const UNKNOWN = {
+  system_health: { power: 0, temperature: 0 },
+  safety_monitor: { gas: 'Unknown', fire: 'Unknown', fall: 'Unknown', stranger: 'Unknown' },
+} as const;
 
 const telemetry = component(
   'Telemetry',
@@ -82,8 +85,10 @@ export function inheritedRoutes({ app, db, auth }: Context, { publicTelemetry, d
       querystring,
       response: { 200: healthRead, ...errors(401, 404, 422) },
     }),
-    async ({ query }) =>
-      (await latestRow<z.infer<typeof healthRead>>(db, 'system_health', query.thing, defaultThing)) ?? { power: 0, temperature: 0 },
+    async ({ query }): Promise<z.infer<typeof healthRead>> => {
+      const row = await latestRow<z.infer<typeof healthRead>>(db, 'system_health', query.thing, defaultThing);
+      return { ...UNKNOWN.system_health, ...row };
+    },
   );
 
   app.post(
@@ -109,7 +114,10 @@ export function inheritedRoutes({ app, db, auth }: Context, { publicTelemetry, d
       querystring,
       response: { 200: safetyRead, ...errors(401, 404, 422) },
     }),
-    async ({ query }) => (await latestRow<z.infer<typeof safetyRead>>(db, 'safety_monitor', query.thing, defaultThing)) ?? UNKNOWN,
+    async ({ query }): Promise<z.infer<typeof safetyRead>> => {
+      const row = await latestRow<z.infer<typeof safetyRead>>(db, 'safety_monitor', query.thing, defaultThing);
+      return { ...UNKNOWN.safety_monitor, ...row };
+    },
   );
 
   app.post(
@@ -168,15 +176,16 @@ function unknownRobot(thing: string): HttpError {
 const NEWEST = 1_000;
 
 /**
- * @returns the latest row of a robot. If none is named, it may also be one that was reported without a robot.
+ * @returns the latest row of a robot, without columns that another program left empty. If no robot is named, it may also be a row that was
+ *   reported without one.
  * @throws HttpError 404, or 422 if there are several robots: it might be another family's.
  */
-async function latestRow<Row>(
+async function latestRow<Row extends object>(
   sql: Sql,
   table: MonitorTable,
   named: string | undefined,
   defaultThing: string | null,
-): Promise<Row | undefined> {
+): Promise<Partial<Row>> {
   const [thing = null, another] = await robotsOf(sql, named, defaultThing);
   if (another !== undefined) throw severalRobots();
   const own = `(select t.id from ${table}_of o join ${table} t on t.id = o.id where o.thing = $1 order by o.id desc limit 1)`;
@@ -186,7 +195,7 @@ async function latestRow<Row>(
     `select ${MONITOR_COLUMNS[table]}, ${CREATED_AT} from ${table} where id = ${named === undefined ? `greatest(${own}, ${unnamed})` : own}`,
     [thing],
   );
-  return row;
+  return Object.fromEntries(Object.entries(row ?? {}).filter(([, value]) => value !== null)) as Partial<Row>;
 }
 
 async function addRow(sql: Sql, table: MonitorTable, values: readonly Param[], thing: string | null): Promise<void> {
