@@ -54,7 +54,10 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
       log.warn({ event: 'database_pooled', reason: SHARED_CONNECTIONS }, 'set pool_mode = session, or lead DATABASE_URL past the pooler');
     }
     const migrated = await migrateTables(settings, upkeep);
-    await usable(upkeep, applyRetention(upkeep, settings.retention, Date.now()));
+    // The default partitions take rows until the maintenance succeeds: a running pg_dump must not prevent the start.
+    await applyRetention(upkeep, settings.retention, Date.now()).catch((error: unknown) => {
+      log.warn({ event: 'maintenance_failed', task: 'retention', reason: messageOf(error) }, 'the task failed; the next run repeats it');
+    });
     log.info({ event: 'database_open', kind: upkeep.kind, migrated }, 'the database is open');
     const { start, stop } = await assemble(databases, settings, log, metrics);
     return { ...(await start()), stop };

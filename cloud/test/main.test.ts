@@ -6,8 +6,10 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { Postgres } from '../../test/support/postgres.ts';
 import { migrate } from '../src/database/migrate.ts';
+import { migrateTables } from '../src/database/open.ts';
 import { pgliteDatabase } from '../src/database/pglite.ts';
 import { postgresDatabase } from '../src/database/postgres.ts';
 import { readAccounts } from '../src/receipts/coverage.ts';
@@ -176,6 +178,23 @@ test('a stop completes the running request and accepts no other', async () => {
   assert.deepEqual(await cloud.ended(), { code: 0, signal: null });
   assert.ok(cloud.lines.some(({ event }) => event === 'cloud_stopped'));
   await assert.rejects(fetch(`${url}/telemetry`));
+});
+
+test('a running pg_dump does not prevent the start', { skip: NO_POSTGRES }, async () => {
+  const server = await Postgres.start();
+  const url = await server.createDatabase();
+  await migrateTables({ databaseUrl: url, dataDir: '' });
+  const dump = new pg.Client({ connectionString: url });
+  await dump.connect();
+  await dump.query('begin; lock table readings in access share mode');
+  const cloud = new CloudProcess(environment({ DATABASE_URL: url }), folder);
+  const { reason } = await cloud.said('maintenance_failed');
+  assert.match(String(reason), /lock timeout/);
+  await cloud.said('cloud_ready');
+  await dump.end();
+  cloud.kill('SIGTERM');
+  assert.deepEqual(await cloud.ended(), { code: 0, signal: null });
+  await server.stop();
 });
 
 test('a second signal ends a waiting stop at once', { skip: NO_POSTGRES }, async () => {
