@@ -96,7 +96,7 @@ describe('an incompatible database prints one line, exits with code 1 and stays 
     const said = await refused("insert into cloud_migrations (number, name) values (9999, 'from tomorrow')");
     assert.match(
       said,
-      /^the database is at migration 9999, this program knows \d+; start the newer program, or restore an older backup[^\n]*\n$/,
+      /^the database needs a program that knows migration 9999, this one knows \d+; start the newer program, or restore an older backup[^\n]*\n$/,
     );
   });
 
@@ -186,7 +186,7 @@ test('a running pg_dump does not prevent the start', { skip: NO_POSTGRES }, asyn
   await migrateTables({ databaseUrl: url, dataDir: '' });
   const dump = new pg.Client({ connectionString: url });
   await dump.connect();
-  await dump.query('begin; lock table readings in access share mode');
+  await dump.query('begin; lock table readings, cloud_migrations in access share mode');
   const cloud = new CloudProcess(environment({ DATABASE_URL: url }), folder);
   const { reason } = await cloud.said('maintenance_failed');
   assert.match(String(reason), /lock timeout/);

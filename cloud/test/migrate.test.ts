@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Postgres } from '../../test/support/postgres.ts';
 import type { Database } from '../src/database/database.ts';
-import { migrate } from '../src/database/migrate.ts';
+import { migrate, pendingMigrations } from '../src/database/migrate.ts';
 import { migrateTables } from '../src/database/open.ts';
 import { postgresDatabase } from '../src/database/postgres.ts';
 import { MIGRATIONS } from '../src/migrations/index.ts';
@@ -89,8 +89,20 @@ onEachDatabase('migrations', (db) => {
     assert.deepEqual(await migrate(db(), planted), [1_001]);
   });
 
-  test('a database of a newer program is refused with a remedy', async () => {
-    await assert.rejects(migrate(db()), /the database is at migration 1001, this program knows \d+; start the newer program/);
+  test('an earlier program works beside a step that only adds, also after a rollback', async () => {
+    await db().query("insert into users (phone, hashed_password) values ('87654321', 'x')");
+    assert.deepEqual(await migrate(db()), [], 'step 1001 is not known');
+    assert.deepEqual(await pendingMigrations(db()), []);
+  });
+
+  test('a database that needs a newer program is refused with a remedy', async () => {
+    const breaking = { number: 1_003, name: 'breaks', sql: 'drop table planted', isBreaking: true };
+    const newer = [...MIGRATIONS, { number: 1_001, name: 'fine', sql: '' }, breaking];
+    assert.deepEqual(await migrate(db(), newer), [1_003]);
+    await assert.rejects(
+      migrate(db()),
+      /the database needs a program that knows migration 1003, this one knows \d+; start the newer program/,
+    );
   });
 
   test('the README lists exactly the tables of the database', async () => {

@@ -22,7 +22,13 @@ export async function migrate(db: Database, migrations: readonly Migration[] = M
       number integer primary key,
       name text not null,
       applied_at timestamptz not null default now()
-    )`);
+    );
+    -- Asks first, because the lock of an alteration would wait for a running pg_dump.
+    do $$ begin
+      if not exists (select from pg_attribute where attrelid = 'cloud_migrations'::regclass and attname = 'min_compatible') then
+        alter table cloud_migrations add column min_compatible integer;
+      end if;
+    end $$`);
     const pending = await pendingIn(sql, migrations);
     for (const step of pending) await apply(sql, step);
     return pending.map((migration) => migration.number);
@@ -37,26 +43,33 @@ export async function pendingMigrations(db: Sql, migrations: readonly Migration[
 }
 
 async function pendingIn(sql: Sql, migrations: readonly Migration[]): Promise<Migration[]> {
-  const rows = await sql.query<{ number: number }>('select number from cloud_migrations');
+  // `min_compatible` is the last step that a program must know. Null, or no such column: the step itself.
+  const rows = await sql.query<{ number: number; needs: number }>(
+    "select number, coalesce((to_jsonb(m) ->> 'min_compatible')::int, number) as needs from cloud_migrations m",
+  );
   const done = new Set(rows.map((row) => row.number));
   const known = Math.max(0, ...migrations.map((migration) => migration.number));
-  const newest = Math.max(0, ...done);
-  if (newest > known) {
+  const needed = Math.max(0, ...rows.map(({ needs }) => needs));
+  if (needed > known) {
     throw new Refusal(
-      `the database is at migration ${newest}, this program knows ${known}; start the newer program, or restore an older backup`,
+      `the database needs a program that knows migration ${needed}, this one knows ${known}; start the newer program, or restore an older backup`,
     );
   }
   return migrations.filter((migration) => !done.has(migration.number));
 }
 
-async function apply(sql: Sql, { number, name, sql: text }: Migration): Promise<void> {
+async function apply(sql: Sql, { number, name, sql: text, isBreaking = false }: Migration): Promise<void> {
   try {
     await sql.script(text);
   } catch (error) {
     const reason = `migration ${number} (${name}): ${messageOf(error)}`;
     throw new Refusal(`the database can't be migrated and is unchanged: ${reason}; give the cloud its own database`, { cause: error });
   }
-  await sql.query('insert into cloud_migrations (number, name) values ($1, $2)', [number, name]);
+  await sql.query('insert into cloud_migrations (number, name, min_compatible) values ($1, $2, $3)', [
+    number,
+    name,
+    isBreaking ? number : 0,
+  ]);
 }
 
 async function refuseOldServer(sql: Sql): Promise<void> {

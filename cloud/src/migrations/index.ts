@@ -1,4 +1,5 @@
-// Lists all migrations in order. A released migration is never changed; a correction is a new migration.
+// Lists all migrations in order. A released migration is never changed; a correction is a new migration. A migration only adds what earlier
+// programs may ignore, so that instances of both versions run beside each other. What it makes superfluous is removed a version later.
 import { adopt } from './0000-adopt.ts';
 import { schema } from './0001-schema.ts';
 import { occurrences } from './0002-occurrences.ts';
@@ -14,6 +15,8 @@ export interface Migration {
   readonly number: number;
   readonly name: string;
   readonly sql: string;
+  /** Programs that do not know this migration must not use the database. */
+  readonly isBreaking?: boolean;
 }
 
 export const MIGRATIONS: readonly Migration[] = [
