@@ -154,7 +154,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     publicTelemetry,
     defaultThing,
     notifier,
-    commands: new Commands({ db, publish: (topic, payload) => link.publish(topic, payload) }),
+    commands: new Commands({ db, log: log.child({ module: 'commands' }), publish: (topic, payload) => link.publish(topic, payload) }),
     uploads,
   });
   const socket = db.kind === 'pglite' && settings.dataDir !== 'memory:' ? new DatabaseSocket(db, settings.dataDir) : null;

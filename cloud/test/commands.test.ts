@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { pino } from 'pino';
 import { command as commandSchema } from '../../src/wire/index.ts';
 import { argumentProblem, Commands } from '../src/commands/commands.ts';
+import type { Database } from '../src/database/index.ts';
 import { Api } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
@@ -53,9 +55,14 @@ onEachDatabase('commands', (db, another) => {
   let nowMs = Date.UTC(2026, 10, 25);
   const published: { readonly topic: string; readonly payload: string }[] = [];
 
+  let isFull = false;
+
   before(async () => {
+    const query: Database['query'] = (text, params) =>
+      isFull && text.startsWith('update commands') ? Promise.reject(new Error('the disk is full')) : db().query(text, params);
     const commands = new Commands({
-      db: db(),
+      db: { ...db(), query },
+      log: pino({ level: 'silent' }),
       nowMs: () => nowMs,
       publish: async (topic, payload) => {
         if (!isBrokerOnline) throw new Error('not connected to the broker');
@@ -204,5 +211,52 @@ onEachDatabase('commands', (db, another) => {
     const { token } = await api.register(thing);
     const answer = await api.ask('POST', '/commands', { token, body: { command: 'say', args: { text: 'ä'.repeat(5_000) } } });
     assert.equal(answer.status, 413);
+  });
+
+  test('a command with an Idempotency-Key is sent once, however often and at once it is asked for', async () => {
+    const { token } = await api.register(await robot());
+    const before = published.length;
+    const ask = (body: object, key: string) => api.ask('POST', '/commands', { token, body, headers: { 'idempotency-key': key } });
+    const again = () => ask({ command: 'buzzer', value: true }, 'key-1');
+    const answers = [...(await Promise.all(Array.from({ length: 8 }, again))), await again()];
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]));
+    assert.equal(new Set(answers.map(({ body }) => (body as { id: string }).id)).size, 1);
+    assert.equal(published.length, before + 1);
+    for (const body of [{ command: 'buzzer', value: false }, { command: 'stop' }, { command: 'buzzer', value: true, ttl_s: 31 }]) {
+      const other = await ask(body, 'key-1');
+      assert.equal(other.status, 422);
+      assert.match((other.body as { detail: string }).detail, /^Idempotency-Key: it names another command/);
+    }
+    assert.equal((await ask({ command: 'stop' }, 'two words')).status, 422);
+    assert.equal(published.length, before + 1);
+    const stranger = await api.register(await robot());
+    const own = { token: stranger.token, body: { command: 'buzzer', value: true }, headers: { 'idempotency-key': 'key-1' } };
+    assert.equal((await api.ask('POST', '/commands', own)).status, 202);
+    assert.equal(published.length, before + 2, 'the key of another user names another command');
+  });
+
+  test('a command that was sent is answered with its id, even if the database cannot record that', async () => {
+    const { token } = await api.register(await robot());
+    const before = published.length;
+    const again = () => api.ask('POST', '/commands', { token, body: { command: 'stop' }, headers: { 'idempotency-key': 'full' } });
+    isFull = true;
+    const first = await again();
+    isFull = false;
+    assert.deepEqual([first.status, (await again()).status], [202, 202]);
+    assert.equal((JSON.parse(published.at(-1)?.payload ?? '{}') as { id: unknown }).id, (first.body as { id: string }).id);
+    assert.equal(published.length, before + 1);
+  });
+
+  test('a command that the broker may have received is not sent again under the same key', async () => {
+    const { token } = await api.register(await robot());
+    const before = published.length;
+    const again = () => api.ask('POST', '/commands', { token, body: { command: 'stop' }, headers: { 'idempotency-key': 'offline' } });
+    isBrokerOnline = false;
+    const first = await again();
+    isBrokerOnline = true;
+    const second = await again();
+    assert.deepEqual([first.status, second.status], [503, 202]);
+    assert.ok((first.body as { detail: string }).detail.includes((second.body as { id: string }).id));
+    assert.equal(published.length, before);
   });
 });

@@ -58,7 +58,7 @@ test('a page of a listed origin may call the API, and read Retry-After and X-Req
   assert.equal(preflight.statusCode, 204);
   assert.equal(preflight.headers['access-control-allow-origin'], FAMILY);
   assert.equal(preflight.headers['access-control-allow-methods'], 'GET, POST');
-  assert.equal(preflight.headers['access-control-allow-headers'], 'Authorization, Content-Type, Last-Event-ID');
+  assert.equal(preflight.headers['access-control-allow-headers'], 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID');
   assert.equal(preflight.headers['access-control-max-age'], '600');
 });
 

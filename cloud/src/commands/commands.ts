@@ -2,6 +2,7 @@
 // robot may have received is known here. Any instance may send a command, and any instance may receive its result.
 
 import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
 import {
   type AnnouncedCommand,
@@ -33,6 +34,8 @@ export interface CommandRequest {
   /** The fields of a command that a device of the family signed, and its signature. Only the robot reads the signature. */
   readonly signed?: SignedFields | undefined;
   readonly userId: number;
+  /** Names the command for its user. The same command under the same key is sent at most once. */
+  readonly key?: string | undefined;
 }
 
 export type SignedFields = Required<Pick<CommandMessage, 'sig'>> & {
@@ -83,6 +86,7 @@ export interface CommandsOptions {
   readonly db: Database;
   /** Resolves with the broker's PUBACK. */
   readonly publish: (topic: string, payload: string) => Promise<void>;
+  readonly log: Logger;
   readonly nowMs?: () => number;
 }
 
@@ -95,10 +99,15 @@ export class Commands {
     this.#nowMs = options.nowMs ?? Date.now;
   }
 
-  /** @throws HttpError 409, 413 or 422 that names the wrong field, or 503 if the broker does not accept the command. */
+  /**
+   * @returns the new command, or the one that the key already names.
+   * @throws HttpError 409, 413 or 422 that names the wrong field, or 503 if the broker does not accept the command.
+   */
   async issue(request: CommandRequest): Promise<IssuedCommand> {
     const { db } = this.#options;
-    const { thing, command, userId } = request;
+    const { thing, command, userId, key = null } = request;
+    const earlier = await this.#earlier(request);
+    if (earlier) return earlier;
     const [robot] = await db.query<RobotRow>('select prefix, online, commands from robots where thing = $1', [thing]);
     if (!robot) throw new HttpError(409, `thing: ${thing} has never sent a message`);
     const args = argumentsOf(request, robot.commands ?? []);
@@ -110,13 +119,35 @@ export class Commands {
       throw new HttpError(413, `args: the command has ${bytes} bytes, but robots read at most ${MAX_COMMAND_BYTES}`);
     // The signature is not stored: only the robot needs it, and only until the command expires.
     const [added] = await db.query<{ id: string }>(
-      `insert into commands (id, thing, command, args, issued_by, issued_at, expires_at) values ($1, $2, $3, $4::text::jsonb, $5, $6, $7)
-      on conflict (id) do nothing returning id`,
-      [id, thing, command, storableJson(args), userId, issued_at, expires_at],
+      `insert into commands (id, thing, command, args, issued_by, issued_at, expires_at, idempotency_key)
+      values ($1, $2, $3, $4::text::jsonb, $5, $6, $7, $8) on conflict do nothing returning id`,
+      [id, thing, command, storableJson(args), userId, issued_at, expires_at, key],
     );
-    if (!added) throw new HttpError(409, `id: a command ${id} was given before; sign the command again with a new id`);
+    if (!added) {
+      const concurrent = await this.#earlier(request);
+      if (concurrent) return concurrent;
+      throw new HttpError(409, `id: a command ${id} was given before; sign the command again with a new id`);
+    }
     await this.#send(id, topicsOf(robot.prefix).commands, payload);
     return { id, expires_at, online: robot.online };
+  }
+
+  /** @returns the command that the key names; null if it names none yet. @throws HttpError 422 if it names another command. */
+  async #earlier({ thing, command, ttlS, signed, userId, key, ...request }: CommandRequest): Promise<IssuedCommand | null> {
+    if (key === undefined) return null;
+    const [found] = await this.#options.db.query<IssuedCommand & { same: boolean }>(
+      `select c.id, c.expires_at, coalesce(r.online, false) as online,
+        c.thing = $3 and c.command = $4 and c.args = $5::text::jsonb and c.expires_at - c.issued_at = $6::bigint and c.id = coalesce($7, c.id) as same
+      from commands c left join robots r using (thing) where c.issued_by = $1 and c.idempotency_key = $2`,
+      [
+        ...[userId, key, thing, command, storableJson(givenIn(request))],
+        ...[signed ? signed.expires_at - signed.issued_at : ttlS * 1_000, signed?.id ?? null],
+      ],
+    );
+    if (!found) return null;
+    const { same, ...earlier } = found;
+    if (!same) throw new HttpError(422, `Idempotency-Key: it names another command, ${found.id}; send a new command with a new key`);
+    return earlier;
   }
 
   /** @returns the fields that the device chose before it signed, or those of a new command. @throws HttpError 422 */
@@ -141,14 +172,20 @@ export class Commands {
   }
 
   async #send(id: string, topic: string, payload: string): Promise<void> {
-    const { db, publish } = this.#options;
+    const { db, publish, log } = this.#options;
     try {
       await publish(topic, payload);
     } catch (error) {
       const reason = messageOf(error);
       throw new HttpError(503, `command ${id}: ${reason}; the robot may have received it: try GET /commands/${id} before you repeat it`);
     }
-    await db.query('update commands set sent_at = $2 where id = $1', [id, this.#nowMs()]);
+    // The robot may act already, so an error would make the member repeat the command.
+    await db.query('update commands set sent_at = $2 where id = $1', [id, this.#nowMs()]).catch((error: unknown) => {
+      log.warn(
+        { event: 'command_unrecorded', id, reason: messageOf(error) },
+        'the command was sent, but is listed as not sent until its result',
+      );
+    });
   }
 }
 
@@ -172,10 +209,14 @@ function argumentsOf({ command, value, args, thing, signed }: CommandRequest, an
     throw new HttpError(422, `sig: ${thing} takes ${command} only with the signature of a device that is paired with it`);
   }
   if (value !== undefined && args !== undefined) throw new HttpError(422, 'args: give either value or args');
-  const given = args ?? (value === undefined ? {} : { value });
+  const given = givenIn({ value, args });
   const problem = argumentProblem(known.args, given);
   if (problem !== null) throw new HttpError(422, args === undefined ? problem : `args.${problem}`);
   return given;
+}
+
+function givenIn({ value, args }: Pick<CommandRequest, 'value' | 'args'>): Arguments {
+  return args ?? (value === undefined ? {} : { value });
 }
 
 /**

@@ -32,7 +32,7 @@ export async function protect(app: App, origins: readonly string[]): Promise<voi
     // With a function, the preflight of an unlisted origin is refused like any unknown method.
     origin: async (origin: string | undefined) => origin !== undefined && origins.includes(origin),
     methods: ['GET', 'POST'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Last-Event-ID'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
     exposedHeaders: ['Retry-After', 'X-Request-Id'],
     maxAge: PREFLIGHT_S,
     strictPreflight: false,

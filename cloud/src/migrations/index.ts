@@ -8,6 +8,7 @@ import { flapping } from './0004-flapping.ts';
 import { wideIds } from './0005-wideIds.ts';
 import { poison } from './0006-poison.ts';
 import { bindings } from './0007-bindings.ts';
+import { keys } from './0008-keys.ts';
 import { canary } from './0011-canary.ts';
 import { poisonCounts } from './0012-poisonCounts.ts';
 
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 5, name: 'wideIds', sql: wideIds },
   { number: 6, name: 'poison', sql: poison },
   { number: 7, name: 'bindings', sql: bindings },
+  { number: 8, name: 'keys', sql: keys },
   { number: 11, name: 'canary', sql: canary },
   { number: 12, name: 'poisonCounts', sql: poisonCounts },
 ];

@@ -16,6 +16,11 @@ const argument = z.union([z.boolean(), z.number(), z.string()]);
 const time = z.number().int();
 const commandId = z.string().regex(COMMAND_ID_PATTERN);
 
+const commandKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,128}$/, 'expected 1 to 128 printable characters without spaces')
+  .describe('A name of your choice for this command. A repeated request with the same key sends nothing and gets the id of the first');
+
 const commandRequest = component(
   'CommandRequest',
   z.object({
@@ -76,13 +81,15 @@ export function commandRoutes({ app, auth }: Context, commands: Commands): void 
       summary: 'Send a command to a robot',
       description:
         'The cloud checks the command against the announced commands. GET /commands/{id} and the stream report the result. A command that the robot announced with signed: required needs sig, id, issued_at and expires_at, as they were signed.',
+      headers: z.object({ 'idempotency-key': commandKey.optional() }),
       body: commandRequest,
       response: { 202: accepted, ...errors(401, 403, 409, 413, 415, 422) },
     }),
     async (request, reply) => {
       const { thing: named, ttl_s: ttlS, command: name, value, args, ...given } = request.body;
       const thing = await auth.robotOf(request, named);
-      const order = { thing, command: name, value, args, ttlS, signed: signedFields(given), userId: auth.userOf(request) };
+      const [userId, key] = [auth.userOf(request), request.headers['idempotency-key']];
+      const order = { thing, command: name, value, args, ttlS, signed: signedFields(given), userId, key };
       return reply.code(202).send(await commands.issue(order));
     },
   );

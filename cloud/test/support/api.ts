@@ -92,7 +92,7 @@ export class Api {
       defaultThing: null,
       uploads: null,
       notifier,
-      commands: new Commands({ db, publish: () => Promise.resolve() }),
+      commands: new Commands({ db, log: pino({ level: 'silent' }), publish: () => Promise.resolve() }),
       ...options,
     });
     return new Api(app, tokens, db, notifier);
