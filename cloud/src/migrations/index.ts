@@ -1,5 +1,5 @@
 // Lists all migrations in order. A released migration is never changed; a correction is a new migration. A migration only adds what earlier
-// programs may ignore, so that instances of both versions run beside each other. What it makes superfluous is removed a version later.
+// programs may ignore, so that instances of both versions run beside each other. A later version removes superfluous parts.
 import { adopt } from './0000-adopt.ts';
 import { schema } from './0001-schema.ts';
 import { occurrences } from './0002-occurrences.ts';
