@@ -91,7 +91,6 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     onCommitted: (messages) => {
       receipts.committed(messages);
       monitors.committed();
-      health.committed();
       for (const message of messages) metrics.committed(message.kind, rowsIn(message));
       notifier.changed(changedBy(messages));
       for (const { thing, channel, incident, reason } of unreadIn(messages)) {

@@ -132,7 +132,7 @@ onEachDatabase('health', (db) => {
     new Health({
       db: db(),
       broker: () => 'subscribed',
-      queue: () => ({ waiting: 0, oldestMs: 0 }),
+      queue: () => ({ waiting: 0, oldestMs: 0, storedMs: 0 }),
       lastFailure: () => undefined,
       upkeep: () => new Map(),
       ...options,

@@ -52,6 +52,7 @@ export {
 } from './output.ts';
 export { isEncryptedOrLocal } from './plainUrl.ts';
 export { logLine, redactData, redactText, safeText } from './redact.ts';
+export { reused } from './reused.ts';
 export { identitiesIn, NoIdentityError, SEALED_MAGIC, type Seal, type Step, sealerFor, sealing, unsealing } from './seal.ts';
 export { readSmallFile, readSmallFileLater, type SmallFile } from './smallFile.ts';
 export { idsOf, isPlainPath, renderUnit, Services } from './systemd.ts';

@@ -1,7 +1,7 @@
 // Serves GET /healthz and GET /metrics over HTTP on the address in health.listen, for monitoring systems. There is no authentication, so
 // the address should be a loopback address, and the answers must not contain secrets. Whatever others request, the agent goes on watching.
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { messageOf, withDeadline } from '../base/index.ts';
+import { messageOf, reused, withDeadline } from '../base/index.ts';
 import { AgentError } from '../errors.ts';
 import { namesThisMachine } from './host.ts';
 import { closeServer, listeningServer } from './httpServer.ts';
@@ -36,8 +36,8 @@ export class Monitor {
 
   constructor(options: MonitorOptions) {
     this.#options = options;
-    this.#metrics = reused(options.metrics);
-    this.#health = reused(() => this.#askHealth());
+    this.#metrics = reused(options.metrics, FRESH_MS);
+    this.#health = reused(() => this.#askHealth(), FRESH_MS);
   }
 
   /** @returns the address, with the actual port instead of 0. @throws AgentError LISTEN_FAILED; the agent then runs without a monitor */
@@ -83,18 +83,6 @@ export class Monitor {
 
 function answer(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type }).end(body);
-}
-
-/** Calls `make` only if the last result is older than `FRESH_MS`. An error is not kept. */
-function reused<T>(make: () => T): () => T {
-  let last: { readonly value: T; readonly atMs: number } | undefined;
-  return () => {
-    const nowMs = performance.now();
-    if (last && nowMs - last.atMs < FRESH_MS) return last.value;
-    last = undefined;
-    last = { value: make(), atMs: nowMs };
-    return last.value;
-  };
 }
 
 /** Returns a function that counts a request, and tells whether there are too many in this second. */

@@ -1,6 +1,6 @@
 // Tells whether this instance does its work: a test write reaches the disk of the database, messages arrive and are committed, and the upkeep
 // runs. /healthz, /metrics and `doctor` show the faults. The database is asked only every few seconds, however often somebody reads.
-import { codeOf, messageOf, withDeadline } from '../../../src/base/index.ts';
+import { codeOf, messageOf, reused, withDeadline } from '../../../src/base/index.ts';
 import type { LinkState } from '../broker/index.ts';
 import type { Database } from '../database/index.ts';
 
@@ -48,6 +48,8 @@ export interface Queue {
   readonly waiting: number;
   /** The age of the oldest one; 0 if the queue is empty. */
   readonly oldestMs: number;
+  /** When something was last committed, by performance.now(). */
+  readonly storedMs: number;
   /** Robots that wait alone, because their rows are locked or slow, and topic prefixes whose robots send more than they may. */
   readonly stuck?: readonly string[];
   readonly quarantined?: readonly string[];
@@ -64,26 +66,20 @@ export interface Facts {
 
 export class Health {
   readonly options: HealthOptions;
-  #committedMs = performance.now();
-  readonly #canary = kept(CANARY_EVERY_MS, () => this.#write());
+  readonly #canary = reused(() => this.#write(), CANARY_EVERY_MS);
   /** Rejects if the database does not answer. */
-  readonly facts = kept(FACTS_EVERY_MS, () => withDeadline(this.#facts(), FACTS_MS, late));
+  readonly facts = reused(() => withDeadline(this.#facts(), FACTS_MS, late), FACTS_EVERY_MS);
 
   constructor(options: HealthOptions) {
     this.options = options;
-  }
-
-  /** Must be called after each commit of the ingest. */
-  committed(): void {
-    this.#committedMs = performance.now();
   }
 
   async faults(): Promise<Fault[]> {
     const { broker, queue, lastFailure, upkeep } = this.options;
     const faults = [...(await this.#canary())];
     if (broker() !== 'subscribed') faults.push(fault('broker_lost', `no subscription at the broker: ${broker()}`));
-    const { waiting, oldestMs } = queue();
-    const stuckMs = waiting > 0 ? Math.min(oldestMs, performance.now() - this.#committedMs) : 0;
+    const { waiting, oldestMs, storedMs } = queue();
+    const stuckMs = Math.min(oldestMs, performance.now() - storedMs);
     if (stuckMs > STUCK_MS) {
       const failure = lastFailure();
       const text = `messages that wait: ${waiting}; none was committed for ${Math.round(stuckMs / 1_000)} s`;
@@ -134,13 +130,4 @@ function fault(code: Fault['code'], text: string): Fault {
 function faultOf(error: unknown, otherwise: Fault['code'], before = ''): Fault {
   const causes: Readonly<Record<string, Fault['code']>> = { '25006': 'database_read_only', '53100': 'database_full' };
   return fault(causes[codeOf(error) ?? ''] ?? otherwise, `${before}${messageOf(error)}`);
-}
-
-/** Reads at most once in `ms`, and not twice at a time. */
-function kept<T>(ms: number, read: () => Promise<T>): () => Promise<T> {
-  let last: { readonly value: Promise<T>; readonly untilMs: number } | undefined;
-  return () => {
-    if (!last || performance.now() > last.untilMs) last = { value: read(), untilMs: performance.now() + ms };
-    return last.value;
-  };
 }

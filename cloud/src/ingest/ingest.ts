@@ -104,6 +104,7 @@ export class Ingest {
     return {
       waiting: this.#held.size,
       oldestMs: oldest ? performance.now() - oldest.atMs : 0,
+      storedMs: this.#storedMs,
       refused: this.#refused,
       stuck: this.#queue.stuck,
       quarantined: this.#rates.quarantined,

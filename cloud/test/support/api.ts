@@ -68,7 +68,7 @@ export class Api {
     const state = new Health({
       db,
       broker: () => 'subscribed',
-      queue: () => ({ waiting: 0, oldestMs: 0 }),
+      queue: () => ({ waiting: 0, oldestMs: 0, storedMs: 0 }),
       lastFailure: () => metrics.lastFailure,
       upkeep: () => new Map(),
       ...health,
