@@ -54,7 +54,7 @@ async function recordRead(sql: Sql, messages: readonly RowsMessage[]): Promise<v
       const key = `${thing}/${incident}`;
       const change = changes.get(key) ?? { ...NO_CHANGE, thing, incident, channel };
       // A summary of a flapping alert is later than the row that raised it, which may arrive after it.
-      const raisedAt = Math.max(Math.max(0, at - (extra.flapping?.ms ?? 0)), Number.MIN_SAFE_INTEGER);
+      const raisedAt = Math.max(0, at - (extra.flapping?.ms ?? 0));
       const step = isRaised
         ? { value: change.value ?? storableJson(value), raisedAt: change.raisedAt ?? raisedAt }
         : { resolvedAt: change.resolvedAt ?? at, occurrences: change.occurrences ?? extra.occurrences ?? null };

@@ -18,10 +18,13 @@ export interface Sql {
   readonly copy?: (statement: string, pieces: Iterable<string>) => Promise<void>;
 }
 
-/** The server cancels a statement that waits for a lock, or runs, longer than this. PGlite has a single connection and ignores it. */
+/**
+ * The server cancels a statement that waits for a lock, or runs, longer than this. Without `statementMs` the limit of the pool counts. PGlite
+ * has a single connection and ignores it.
+ */
 export interface Limits {
   readonly lockMs: number;
-  readonly statementMs: number;
+  readonly statementMs?: number;
 }
 
 export interface Database extends Sql {

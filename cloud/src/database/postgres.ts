@@ -37,7 +37,7 @@ export function postgresDatabase(options: ConnectionOptions): Database {
 
 /** In the round trip of BEGIN. */
 function applied({ lockMs, statementMs }: Limits): string {
-  return `set local lock_timeout = ${lockMs}; set local statement_timeout = ${statementMs}`;
+  return `set local lock_timeout = ${lockMs}${statementMs === undefined ? '' : `; set local statement_timeout = ${statementMs}`}`;
 }
 
 function sqlOn(on: <T>(work: (client: ClientBase) => Promise<T>) => Promise<T>): Sql {

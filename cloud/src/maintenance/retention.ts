@@ -11,7 +11,7 @@ const MONTHS_AHEAD = 2;
 /** Rows per DELETE. */
 const DELETE_AT_ONCE = 10_000;
 /** Limits the wait for the lock of a table. A change that timed out is repeated an hour later. */
-const LOCK_TIMEOUT = '5s';
+const LOCK_MS = 5_000;
 
 /** Tables without partitions, each with the column that states the age of a row. */
 const BY_COLUMN = {
@@ -123,11 +123,13 @@ async function changePartitions(
   table: RowTable,
   work: (sql: Sql, partitions: readonly string[]) => Promise<void>,
 ): Promise<void> {
-  await db.transaction(async (sql) => {
-    await sql.script(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-    await sql.query('select pg_advisory_xact_lock(hashtext($1))', [`months of ${table}`]);
-    await work(sql, await partitionsOf(sql, table));
-  });
+  await db.transaction(
+    async (sql) => {
+      await sql.query('select pg_advisory_xact_lock(hashtext($1))', [`months of ${table}`]);
+      await work(sql, await partitionsOf(sql, table));
+    },
+    { lockMs: LOCK_MS },
+  );
 }
 
 async function partitionsOf(sql: Sql, table: RowTable): Promise<string[]> {

@@ -3,6 +3,7 @@
 import { constants, inflateSync } from 'node:zlib';
 import { placeOf, ZLIB_FIRST_BYTE } from './decode.ts';
 import type { Incoming } from './message.ts';
+import { thingIn } from './unreadAlerts.ts';
 
 export type Urgency = 'alert' | 'live' | 'backlog';
 
@@ -17,12 +18,11 @@ export interface Label {
 /** The envelope is the first part of a message (docs/reference/protocol.md), and a thing has at most 128 characters. */
 const START_BYTES = 512;
 const MAX_START_BYTES = 64 * 1024;
-const THING = /"thing"\s*:\s*"([A-Za-z0-9_.:-]{1,128})"/;
 
 export function labelOf(patterns: readonly string[], { topic, payload }: Incoming): Label {
   const place = placeOf(patterns, topic);
   const prefix = place?.prefix ?? '';
-  const thing = place?.thing ?? THING.exec(startOf(payload))?.[1] ?? '';
+  const thing = place?.thing ?? thingIn(startOf(payload)) ?? '';
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const urgency = bytes.includes('"alert"') ? 'alert' : place?.suffix === 'backlog' ? 'backlog' : 'live';
   return { prefix, robot: `${prefix} ${thing}`, urgency };

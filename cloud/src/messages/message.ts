@@ -102,5 +102,10 @@ export interface PoisonMessage {
 
 export type Message = RowsMessage | PresenceMessage | PoisonMessage;
 
+/** The robot that a message says it is from. */
+export function thingOf(message: RowsMessage | PresenceMessage): string {
+  return message.kind === 'presence' ? message.presence.thing : message.names.thing;
+}
+
 export const ROW_TABLES = ['readings', 'results', 'events'] as const;
 export type RowTable = (typeof ROW_TABLES)[number];

@@ -3,7 +3,7 @@
 // receive its commands. Beside robots with proof, a plain prefix belongs to the first thing on it.
 import { MAX_BELIEVED_MS } from '../../../src/wire/index.ts';
 import type { Sql } from '../database/index.ts';
-import { asPoison, type Incoming, type Message } from '../messages/index.ts';
+import { asPoison, type Incoming, type Message, thingOf } from '../messages/index.ts';
 
 export interface Intruder {
   readonly thing: string;
@@ -29,13 +29,13 @@ export async function refuseIntruders(
   if (claims.length === 0) return { messages, intruders: [] };
   const rows = await sql.query<{ thing: string; prefix: string; owns_prefix: boolean }>(
     `select thing, prefix, owns_prefix from robots where thing = any($1::text[]) or (owns_prefix and prefix = any($2::text[]))`,
-    [claims.map((message) => thingOf(message) ?? ''), claims.map(({ prefix }) => prefix ?? '')],
+    [claims.map((message) => claimedThing(message) ?? ''), claims.map(({ prefix }) => prefix ?? '')],
   );
   const prefixes = new Map(rows.map(({ thing, prefix }) => [thing, prefix]));
   const owners = new Map(rows.filter((row) => row.owns_prefix).map(({ thing, prefix }) => [prefix, thing]));
   const intruders: Intruder[] = [];
   const admitted = messages.map((message, i): Message => {
-    const [thing, { prefix }] = [thingOf(message), message];
+    const [thing, { prefix }] = [claimedThing(message), message];
     if (message.isProven || thing === null || prefix === null) return message;
     const known = prefixes.get(thing) || null;
     const owner = owners.get(prefix) ?? thing;
@@ -55,9 +55,8 @@ export async function refuseIntruders(
   return { messages: admitted, intruders };
 }
 
-function thingOf(message: Message): string | null {
-  if (message.kind === 'presence') return message.presence.thing;
-  return message.kind === 'rows' ? message.names.thing : (message.alerting ?? message.thing);
+function claimedThing(message: Message): string | null {
+  return message.kind === 'poison' ? (message.alerting ?? message.thing) : thingOf(message);
 }
 
 /**

@@ -19,7 +19,7 @@ const PAUSE_MS = 100;
 const EVERY_MS = 5_000;
 const RETRY: BackoffLimits = { minMs: 500, maxMs: 60_000 };
 /** Limits the wait for a table that another program holds, so that moves do not occupy connections. */
-const LOCK_TIMEOUT = '2s';
+const LOCK_MS = 2_000;
 /** Arbitrary numbers. One instance at a time moves rows to a table, because the latest row has to have the highest id. */
 const LOCK_KEYS: Readonly<Record<MonitorTable, number>> = { system_health: 7_130_423, safety_monitor: 7_130_424 };
 
@@ -133,12 +133,14 @@ export class MonitorRows {
   async #moveFrom(table: MonitorTable, limit: number): Promise<number> {
     const { db, log } = this.#options;
     try {
-      return await db.transaction(async (sql) => {
-        await sql.script(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
-        const [lock] = await sql.query<{ got: boolean }>('select pg_try_advisory_xact_lock($1) as got', [LOCK_KEYS[table]]);
-        const [row] = lock?.got ? await sql.query<{ moved: number }>(move(table), [limit]) : [];
-        return row?.moved ?? 0;
-      });
+      return await db.transaction(
+        async (sql) => {
+          const [lock] = await sql.query<{ got: boolean }>('select pg_try_advisory_xact_lock($1) as got', [LOCK_KEYS[table]]);
+          const [row] = lock?.got ? await sql.query<{ moved: number }>(move(table), [limit]) : [];
+          return row?.moved ?? 0;
+        },
+        { lockMs: LOCK_MS },
+      );
     } catch (error) {
       // 22003 names no value of a row, which are all in range, but the ids of a table with a sequence that is longer than its column.
       if (!refusesData(error) || codeOf(error) === '22003') throw error;

@@ -2,7 +2,7 @@
 // batch are locked together, changed in the order of the messages, and written in one statement.
 import { compareMarks, MAX_BOOT_STEP, type Mark, type Power, type Presence } from '../../../src/wire/index.ts';
 import { columnsOf, type Sql, storableJson, storableText } from '../database/index.ts';
-import type { Message, PresenceMessage, RowsMessage } from '../messages/index.ts';
+import { type Message, type PresenceMessage, type RowsMessage, thingOf } from '../messages/index.ts';
 import { type MonitorRow, queueRows } from './monitorRows.ts';
 import { type DueRows, declaredValues, dueRows, type Filled, rowsAfterRemoval, type SafetyWords } from './monitors.ts';
 import { type Channels, type StateValues, takePresence, takeState } from './state.ts';
@@ -83,10 +83,6 @@ export async function updateRobots(sql: Sql, messages: readonly Message[], nowMs
   await writeRobots(sql, [...robots.values()]);
   await queueRows(sql, due.monitors);
   return due.storage;
-}
-
-function thingOf(message: RobotMessage): string {
-  return message.kind === 'presence' ? message.presence.thing : message.names.thing;
 }
 
 async function insertMissing(sql: Sql, robots: ReadonlyMap<string, RobotMessage>): Promise<void> {

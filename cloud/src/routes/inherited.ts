@@ -137,11 +137,11 @@ export function inheritedRoutes({ app, db, auth }: Context, { publicTelemetry, d
   );
 }
 
+/** The named robot, else up to two robots, so that several can be told from one. */
+const CANDIDATES = 'from robots where case when $1::text is null then owns_prefix else thing = $1 end limit 2';
+
 async function latestState(sql: Sql, thing: string | null): Promise<StateValues> {
-  const rows = await sql.query<{ state: StateValues }>(
-    'select state from robots where case when $1::text is null then owns_prefix else thing = $1 end limit 2',
-    [thing],
-  );
+  const rows = await sql.query<{ state: StateValues }>(`select state ${CANDIDATES}`, [thing]);
   if (rows.length > 1) throw severalRobots();
   if (rows.length === 0 && thing !== null) throw unknownRobot(thing);
   return rows[0]?.state ?? {};
@@ -150,10 +150,7 @@ async function latestState(sql: Sql, thing: string | null): Promise<StateValues>
 /** @returns the named robot, else the default robot, else one or two of all robots. @throws HttpError 404 if a named robot is unknown. */
 async function robotsOf(sql: Sql, named: string | undefined, defaultThing: string | null): Promise<readonly string[]> {
   if (named === undefined && defaultThing !== null) return [defaultThing];
-  const rows = await sql.query<{ thing: string }>(
-    'select thing from robots where case when $1::text is null then owns_prefix else thing = $1 end limit 2',
-    [named ?? null],
-  );
+  const rows = await sql.query<{ thing: string }>(`select thing ${CANDIDATES}`, [named ?? null]);
   if (named !== undefined && rows.length === 0) throw unknownRobot(named);
   return rows.map(({ thing }) => thing);
 }
