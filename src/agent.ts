@@ -181,6 +181,7 @@ export class Agent {
       outbox.close();
       lifetime.setAccepted(outbox.id, outbox.accepted);
     });
+    shutdown.add('problems', () => problems.end());
     signal.throwIfAborted();
 
     const sharedMemory = config.ros.repair_shared_memory ? new SharedMemoryRepair(join(stateDir, 'ros-ports.json')) : undefined;

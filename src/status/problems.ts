@@ -24,6 +24,7 @@ export class Problems {
   readonly #now: () => number;
   readonly #listener: ProblemListener;
   #timer: NodeJS.Timeout | undefined;
+  #hasEnded = false;
 
   /** @param now a monotonic clock, in milliseconds. */
   constructor(now: () => number, listener: ProblemListener) {
@@ -53,7 +54,7 @@ export class Problems {
     if (!problem) return;
     this.#standing.delete(key);
     // A problem that was reported must be cleared even if another problem hides it now; otherwise it would look raised forever.
-    if (this.#reported.delete(key)) this.#listener('cleared', problem);
+    if (this.#reported.delete(key)) this.#report('cleared', problem);
     this.#update();
   }
 
@@ -75,6 +76,16 @@ export class Problems {
     return [...this.#standing.values()].filter((problem) => this.#waitMs(problem) === 0);
   }
 
+  /** Ends all reports. Timers of the parts that set problems may still fire when the outbox, which takes the reports, is closed. */
+  end(): void {
+    this.#hasEnded = true;
+    clearTimeout(this.#timer);
+  }
+
+  #report(state: 'raised' | 'cleared', problem: StandingProblem): void {
+    if (!this.#hasEnded) this.#listener(state, problem);
+  }
+
   /** Reports the problems that are now due to be shown, and schedules the next update for when another one becomes due. */
   #update(): void {
     let soonestMs = Number.POSITIVE_INFINITY;
@@ -84,10 +95,10 @@ export class Problems {
       if (waitMs) soonestMs = Math.min(soonestMs, waitMs);
       if (waitMs !== 0) continue;
       this.#reported.add(key);
-      this.#listener('raised', problem);
+      this.#report('raised', problem);
     }
     clearTimeout(this.#timer);
-    if (soonestMs < Number.POSITIVE_INFINITY) this.#timer = setTimeout(() => this.#update(), soonestMs).unref();
+    if (soonestMs < Number.POSITIVE_INFINITY && !this.#hasEnded) this.#timer = setTimeout(() => this.#update(), soonestMs).unref();
   }
 
   /** Returns the milliseconds until the problem is due to be shown, or undefined if another problem hides it. */

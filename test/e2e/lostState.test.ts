@@ -54,7 +54,7 @@ describe('state that is deleted under the agent', { skip, timeout: 300_000 }, ()
     await agent.event('connected');
     await peer.matched(topic);
     await bench.status(({ outbox }) => outbox.receipts_seen);
-    bench.broker.changeAcl(FORBIDDEN);
+    await bench.broker.changeAcl(FORBIDDEN);
     await peer.publish(topic, BOOL, { data: true });
     await bench.status(({ outbox }) => outbox.held.alert > 0);
     await bench.status(({ channels }) => channels.some(({ name, alert }) => name === 'tumble' && alert));
@@ -70,7 +70,7 @@ describe('state that is deleted under the agent', { skip, timeout: 300_000 }, ()
     await agent.event('storage_lost');
     const { problems } = await bench.status(({ problems: standing }) => standing.some(({ code }) => code === 'outbox_damaged'));
     assert.match(problems.find(({ code }) => code === 'outbox_damaged')?.text ?? '', /was deleted or replaced while the agent used it/);
-    bench.broker.changeAcl(ALLOWED);
+    await bench.broker.changeAcl(ALLOWED);
     const query = `select value from readings where channel = 'tumble' and alert = 'raised'`;
     const rows = await eventually(
       async () => (await database.query(query)).rows,

@@ -61,7 +61,7 @@ describe('a fall on a topic that the broker forbids', { skip, timeout: 300_000 }
   });
 
   it('waits on the robot, is shown as a critical problem with topic and right, and arrives once when the topic is allowed', async () => {
-    bench.broker.changeAcl(FORBIDDEN);
+    await bench.broker.changeAcl(FORBIDDEN);
     const refusedMs = performance.now();
     await peer.publish(TOPIC, BOOL, { data: true });
     const { problems } = await bench.status((status) => status.problems.some(({ code }) => code === 'publish_refused'));
@@ -84,7 +84,7 @@ describe('a fall on a topic that the broker forbids', { skip, timeout: 300_000 }
     const query = `select value from alerts where channel = 'fall'`;
     assert.deepEqual((await database.query(query)).rows, []);
 
-    bench.broker.changeAcl(ALLOWED);
+    await bench.broker.changeAcl(ALLOWED);
     const rows = await eventually(
       async () => (await database.query(query)).rows,
       (found) => found.length > 0,

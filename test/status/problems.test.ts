@@ -42,6 +42,20 @@ describe('a problem', () => {
     mock.timers.reset();
   });
 
+  it('is never reported after the end, at once or by a timer', () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    const { problems, reports, pass, shown } = fixture();
+    problems.raise('channel_off', 'x');
+    problems.raise('mqtt_ended', 'x');
+    problems.end();
+    problems.raise('broker_silent', 'x');
+    problems.clear('channel_off');
+    pass(60_000);
+    assert.deepEqual(reports, ['raised channel_off']);
+    assert.ok(shown().includes('broker_silent'));
+    mock.timers.reset();
+  });
+
   it('is not reported while another problem explains it, but after the end of that problem', () => {
     const { problems, reports, shown } = fixture();
     problems.raise('broker_unreachable', 'x');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { BenchFiles } from '../../src/identity/index.ts';
 import { type Launch, unchanged } from './launch.ts';
 import { accepts, freePort } from './ports.ts';
+import { until } from './until.ts';
 
 const FOLDERS = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/usr/local/sbin'];
 const START_MS = 10_000;
@@ -94,10 +95,17 @@ export class Mosquitto {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Replaces the access control list of a running broker that was started with one. Connections stay. */
-  changeAcl(acl: string): void {
+  /** Replaces the access control list of a running broker that was started with one. Resolves when it holds. Connections stay. */
+  async changeAcl(acl: string): Promise<void> {
     writeFileSync(this.#acl, `${acl}\n`);
+    const before = this.#reloads;
     this.#child?.kill('SIGHUP');
+    // Mosquitto logs this, reads the list, and only then handles the next packet.
+    await until(() => this.#reloads > before, 'the broker has read its access control list');
+  }
+
+  get #reloads(): number {
+    return this.#output.split('Reloading config.').length;
   }
 
   /** Its output so far. */
@@ -138,6 +146,7 @@ function configuration(port: number, folder: string, { certificates, acl, lines 
     'persistence false',
     'log_type warning',
     'log_type error',
+    'log_type information',
     ...user,
     ...access,
     socket === undefined ? `listener ${port} 127.0.0.1` : `listener 0 ${socket}`,
