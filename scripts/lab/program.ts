@@ -11,7 +11,7 @@ interface Awaited {
   readonly resolve: (line: LogLine) => void;
 }
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 const KEPT_LINES = 200_000;
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -25,7 +25,7 @@ import { UploadCloud } from '../support/uploadCloud.ts';
 const THING = 'elderly-bot';
 const MIB = 1024 ** 2;
 
-describe('backups', { timeout: 120_000 }, () => {
+describe('backups', { timeout: 300_000 }, () => {
   let bench: OutboxBench;
   let cloud: UploadCloud;
   let folder: string;

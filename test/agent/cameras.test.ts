@@ -13,7 +13,7 @@ import { Problems } from '../../src/status/index.ts';
 import { RosPeer, rosUnavailable } from '../support/ros.ts';
 import { until } from '../support/until.ts';
 
-describe('a camera with rclpy’s publisher', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+describe('a camera with rclpy’s publisher', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let peer: RosPeer;
   let folder: string;

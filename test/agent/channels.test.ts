@@ -15,7 +15,7 @@ const BOOL = 'std_msgs/msg/Bool';
 const NUMBER = 'std_msgs/msg/Int32';
 const EMPTY = 'std_msgs/msg/Empty';
 
-describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+describe('channels with rclpy’s publishers', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let ros: RosNode;
   let peer: RosPeer;

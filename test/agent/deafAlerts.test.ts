@@ -15,7 +15,7 @@ import { until } from '../support/until.ts';
 const BOOL = 'std_msgs/msg/Bool';
 const EMPTY = 'std_msgs/msg/Empty';
 
-describe('alert channels', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+describe('alert channels', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let ros: RosNode;
   let peer: RosPeer;

@@ -25,7 +25,7 @@ const CONFIG = {
 };
 const IMAGE = { encoding: 'mono8', width: 8, height: 8, step: 8, is_bigendian: 0, data: new Uint8Array(64) };
 
-describe('images of alerts', { timeout: 20_000 }, () => {
+describe('images of alerts', { timeout: 300_000 }, () => {
   let incidents: Incidents;
   let camera: Camera;
   let kept: NewUpload[];

@@ -26,7 +26,7 @@ const NUMBER = 'std_msgs/msg/Int32';
 const LATCHED = { durability: 'transient_local' } as const;
 const QUICK = { reliability: 'best_effort' } as const;
 
-describe('an alert channel under qos: auto', { skip: rosUnavailable(), timeout: 120_000 + RESTARTS * 10_000 }, () => {
+describe('an alert channel under qos: auto', { skip: rosUnavailable(), timeout: 300_000 + RESTARTS * 10_000 }, () => {
   let domain: RosDomain;
   let ros: RosNode;
   let bench: OutboxBench;

@@ -28,7 +28,7 @@ async function connectSlowly(): Promise<string | undefined> {
 const PRINT = 'import net from "node:net"; process.on("exit", () => console.error(net.getDefaultAutoSelectFamilyAttemptTimeout()))';
 const PRINTING = ['--import', 'tsx', '--import', `data:text/javascript,${encodeURIComponent(PRINT)}`];
 
-describe('a host with several addresses over a slow network', { timeout: 120_000 }, () => {
+describe('a host with several addresses over a slow network', { timeout: 300_000 }, () => {
   it('is reached, although Node.js gives up by default', async () => {
     const before = getDefaultAutoSelectFamilyAttemptTimeout();
     assert.match(String(await connectSlowly()), /^no answer \(ETIMEDOUT\) at 127\.0\.0\.1:\d+; connection refused \(ECONNREFUSED\) at 127/);

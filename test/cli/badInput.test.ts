@@ -15,7 +15,7 @@ interface Outcome {
   readonly lines: readonly string[];
 }
 
-describe('elderly-bot run with invalid input', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+describe('elderly-bot run with invalid input', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let folder: string;
   let files: BenchFiles;
   let domain: RosDomain;
@@ -157,7 +157,7 @@ describe('elderly-bot run with invalid input', { skip: rosUnavailable(), timeout
   });
 });
 
-describe('the command line', { timeout: 30_000 }, () => {
+describe('the command line', { timeout: 300_000 }, () => {
   const cli = async (...args: string[]) => {
     const program = new Program('cli', AGENT, args);
     return { code: await program.exited, stderr: program.stderr.trim(), stdout: program.lines };

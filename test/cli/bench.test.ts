@@ -14,7 +14,7 @@ import { freePort } from '../support/ports.ts';
 
 const program = findMosquitto();
 
-describe('elderly-bot bench', { skip: program ? false : 'no Mosquitto: apt-get install mosquitto', timeout: 60_000 }, () => {
+describe('elderly-bot bench', { skip: program ? false : 'no Mosquitto: apt-get install mosquitto', timeout: 300_000 }, () => {
   let folder: string;
   let port: number;
   let config: string;

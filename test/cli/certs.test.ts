@@ -12,7 +12,7 @@ import { type Authority, AWS_EXTENSIONS, type KeyShape, OpenSsl, opensslMissing,
 const read = (file: string) => readFileSync(file, 'utf8');
 const ID = 'd0b1a1f0c0ffee';
 
-describe('elderly-bot certs', { skip: opensslMissing(), timeout: 120_000 }, () => {
+describe('elderly-bot certs', { skip: opensslMissing(), timeout: 300_000 }, () => {
   let bench: CertsBench;
   let openssl: OpenSsl;
   let ca: Authority;

@@ -18,7 +18,7 @@ interface VerifyOutput {
   readonly online: { readonly ok: boolean; readonly code: string | null; readonly observed: string; readonly remedy: string } | null;
 }
 
-describe('elderly-bot certs verify --online', { skip, timeout: 120_000 }, () => {
+describe('elderly-bot certs verify --online', { skip, timeout: 300_000 }, () => {
   let made: CertsBench;
   let openssl: OpenSsl;
   let ca: Authority;

@@ -36,7 +36,7 @@ const COMMANDS = [
   'completion',
 ];
 
-describe('the command line', { concurrency: 4, timeout: 60_000 }, () => {
+describe('the command line', { concurrency: 4, timeout: 300_000 }, () => {
   it('lists every command in --help, with exit codes and examples', async () => {
     const { code, stdout, stderr } = await run('--help');
     assert.deepEqual([code, stderr], [0, '']);

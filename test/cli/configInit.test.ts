@@ -34,7 +34,7 @@ describe('config show', () => {
   });
 });
 
-describe('elderly-bot config init', { skip: rosUnavailable(), timeout: 60_000 }, () => {
+describe('elderly-bot config init', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let peer: RosPeer;
   before(async () => {

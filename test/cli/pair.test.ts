@@ -9,7 +9,7 @@ import { AGENT } from '../../scripts/lab/program.ts';
 import { FamilyKeys, type SignedCommand, shownFingerprint, verifySignature } from '../../src/signing/index.ts';
 import { type Phone, phone } from '../support/familyKeys.ts';
 
-describe('elderly-bot pair', { timeout: 120_000 }, () => {
+describe('elderly-bot pair', { timeout: 300_000 }, () => {
   let folder: string;
   let config: string;
   let anna: Phone;

@@ -84,7 +84,7 @@ describe('a script of faults', () => {
   });
 });
 
-describe('elderly-bot simulate --no-ros', { skip: findMosquitto() ? false : 'no Mosquitto', timeout: 60_000 }, () => {
+describe('elderly-bot simulate --no-ros', { skip: findMosquitto() ? false : 'no Mosquitto', timeout: 300_000 }, () => {
   let bench: Bench;
   let folder: string;
   before(async () => {

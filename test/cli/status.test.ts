@@ -21,7 +21,7 @@ const noTerminal = existsSync('/usr/bin/script') ? false : 'no script: apt-get i
 
 const textOf = (status: Status): string => describeStatus(status, painter({ isTTY: false }, {})).join('\n');
 
-describe('elderly-bot status', { skip, timeout: 120_000 }, () => {
+describe('elderly-bot status', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let peer: RosPeer;

@@ -28,7 +28,7 @@ code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(json.dumps({'event': 'ended', 'looks': text.count(b'/level'), 'code': code, 'text': text.decode()}))
 `;
 
-describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 60_000 }, () => {
+describe('elderly-bot topics', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let peer: RosPeer;
   before(async () => {

@@ -23,7 +23,7 @@ import { CertsBench } from '../support/certs.ts';
 
 const ENDPOINT = 'abc-ats.iot.eu-central-1.amazonaws.com';
 
-describe('elderly-bot certs wipe', { timeout: 120_000 }, () => {
+describe('elderly-bot certs wipe', { timeout: 300_000 }, () => {
   let bench: CertsBench;
   let files: BenchFiles;
   let id: string;

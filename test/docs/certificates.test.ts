@@ -22,7 +22,7 @@ describe('docs/guide/certificates.md', () => {
   });
 });
 
-describe('the commands of docs/guide/certificates.md', { skip: opensslMissing(), timeout: 120_000 }, () => {
+describe('the commands of docs/guide/certificates.md', { skip: opensslMissing(), timeout: 300_000 }, () => {
   let bench: ProvisioningBench;
 
   before(async () => {

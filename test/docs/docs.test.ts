@@ -155,7 +155,7 @@ describe('the documentation', () => {
 
 const skip = rosUnavailable() || mosquittoUnavailable();
 
-describe('the README’s bench', { skip, timeout: 60_000 }, () => {
+describe('the README’s bench', { skip, timeout: 300_000 }, () => {
   let folder: string;
   let domain: RosDomain;
   const programs: Program[] = [];

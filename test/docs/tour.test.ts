@@ -10,7 +10,7 @@ import { normalised, tour } from './tour.ts';
 
 const skip = rosUnavailable() || mosquittoUnavailable();
 
-describe('docs/guide/tour.md', { skip, timeout: 120_000 }, () => {
+describe('docs/guide/tour.md', { skip, timeout: 300_000 }, () => {
   it('shows ten commands and their output except for numbers, ids and paths (npm run tour writes the page)', async () => {
     const page = readFileSync(join(ROOT, 'docs/guide/tour.md'), 'utf8');
     assert.equal(page.match(/^\$ /gm)?.length, 10);

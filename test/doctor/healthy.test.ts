@@ -11,7 +11,7 @@ import { assertCause, type Diagnosis, Fixtures, type TestRobot } from './fixture
 
 const skip = rosUnavailable() || mosquittoUnavailable();
 
-describe('the doctor without a fault', { skip, timeout: 120_000 }, () => {
+describe('the doctor without a fault', { skip, timeout: 300_000 }, () => {
   let fixtures: Fixtures;
   let robot: TestRobot;
   const programs: Program[] = [];

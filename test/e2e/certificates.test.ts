@@ -11,7 +11,7 @@ import { RosPeer, rosUnavailable } from '../support/ros.ts';
 const skip = rosUnavailable() || mosquittoUnavailable();
 const DAY_MS = 86_400_000;
 
-describe('a certificate that the broker refuses', { skip, timeout: 120_000 }, () => {
+describe('a certificate that the broker refuses', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let peer: RosPeer;

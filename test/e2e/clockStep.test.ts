@@ -13,7 +13,7 @@ const isNamed = ({ problems }: Status) => problems.some(({ code }) => code === '
 
 it('reports a stepped clock until it is set back', {
   skip: rosUnavailable() || fakeClockMissing() || mosquittoUnavailable(),
-  timeout: 90_000,
+  timeout: 300_000,
 }, async (t) => {
   const domain = await claimDomain();
   t.after(() => domain.release());

@@ -17,7 +17,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 test('npm run cloud makes what is missing and says it in one line, serves a robot, and the second time finds it all', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const first = start();
   const address = await addressOf(first);

@@ -28,7 +28,7 @@ interface Sent {
   readonly result: { readonly status: string; readonly reason?: string; readonly detail?: string; readonly applied?: unknown } | null;
 }
 
-describe('commands on real parts', { skip: movingMissing(), timeout: 120_000 }, () => {
+describe('commands on real parts', { skip: movingMissing(), timeout: 300_000 }, () => {
   let robot: MovingRobot;
   let agent: Program;
 

@@ -35,7 +35,7 @@ interface Snapshot {
   readonly size: number;
 }
 
-describe('the family’s API on real parts', { skip, timeout: 120_000 }, () => {
+describe('the family’s API on real parts', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let postgres: Postgres;
   let store: TestStore;

@@ -19,7 +19,7 @@ const TYPE = 'sensor_msgs/msg/BatteryState';
 /** The agent reads the battery every 10 s. */
 const PATIENCE_MS = 40_000;
 
-describe('the last will of a killed robot', { skip, timeout: 120_000 }, () => {
+describe('the last will of a killed robot', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let peer: RosPeer;

@@ -16,7 +16,7 @@ import { UploadCloud } from '../support/uploadCloud.ts';
 
 const skip = rosUnavailable() || mosquittoUnavailable();
 
-describe('the agent’s log', { skip, timeout: 120_000 }, () => {
+describe('the agent’s log', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let cloud: UploadCloud;

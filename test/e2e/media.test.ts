@@ -22,7 +22,7 @@ const COMPRESSED = 'sensor_msgs/msg/CompressedImage';
 
 const skip = rosUnavailable() || mosquittoUnavailable();
 
-describe('pictures of an alert', { skip, timeout: 120_000 }, () => {
+describe('pictures of an alert', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let cloud: UploadCloud;

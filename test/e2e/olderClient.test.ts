@@ -21,7 +21,7 @@ interface Logged {
   readonly times: number;
 }
 
-describe('a command as an older client sends it', { skip, timeout: 120_000 }, () => {
+describe('a command as an older client sends it', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let peer: RosPeer;

@@ -11,7 +11,7 @@ import { rosUnavailable } from '../support/ros.ts';
 
 const skip = rosUnavailable() || mosquittoUnavailable();
 
-describe('programs that start with the umask 000', { skip, timeout: 120_000 }, () => {
+describe('programs that start with the umask 000', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   const programs: Program[] = [];

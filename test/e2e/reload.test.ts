@@ -75,7 +75,7 @@ describe('the changes of the reflex', () => {
   });
 });
 
-describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 60_000 }, () => {
+describe('elderly-bot reload', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let folder: string;
   let domain: RosDomain;
   let peer: RosPeer;

@@ -21,7 +21,7 @@ import { until } from '../support/until.ts';
 const DAY_MS = 86_400_000;
 const inDays = (days: number) => new Date(Date.now() + days * DAY_MS);
 
-describe('the certificate of a running agent', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+describe('the certificate of a running agent', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: ProvisioningBench;
   let agent: Program | undefined;

@@ -37,7 +37,7 @@ interface Account {
   readonly outstanding: number;
 }
 
-describe('examples/robot.py', { skip, timeout: 120_000 }, () => {
+describe('examples/robot.py', { skip, timeout: 300_000 }, () => {
   let postgres: Postgres;
   let bench: Bench;
   let cloud: Program;

@@ -26,7 +26,7 @@ const FINAL: readonly (readonly [Rejection, RegExp])[] = [
 ];
 const TEMPORARY = [rejection(429, 'Throttled'), rejection(500, 'InternalError'), rejection(503, 'ServiceUnavailable')];
 
-describe('fleet provisioning', { timeout: 120_000 }, () => {
+describe('fleet provisioning', { timeout: 300_000 }, () => {
   let bench: ProvisioningBench;
 
   let claimKey: string;

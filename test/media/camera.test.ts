@@ -36,7 +36,7 @@ const grey = (value: number, width = 40, height = 30): CameraMessage => ({
 
 const greyOf = async (bytes: Buffer, page = 0) => Number((await sharp(bytes, { page }).greyscale().raw().toBuffer())[0]);
 
-describe('a camera', { timeout: 20_000 }, () => {
+describe('a camera', { timeout: 300_000 }, () => {
   let camera: Camera;
   let troubles: (string | undefined)[];
   const ALERT = { channel: 'fall', incident: 'incident-1' };

@@ -33,7 +33,7 @@ function expected(encoding: string, x: number, y: number): [values: readonly num
   return [colours(x, y), /yu|uy/.test(encoding) ? 3 : 0];
 }
 
-describe('an image from rclpy', { skip: rosUnavailable(), timeout: 60_000 }, () => {
+describe('an image from rclpy', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let ros: RosNode;
   let peer: RosPeer;

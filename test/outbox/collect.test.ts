@@ -7,7 +7,7 @@ import { collecting } from '../faults/collecting.ts';
 const ROUNDS = 150;
 
 describe('an outbox whose statements are garbage-collected', () => {
-  it('survives collections on demand, in tasks, between promise jobs and at its end', { timeout: 120_000 }, async () => {
+  it('survives collections on demand, in tasks, between promise jobs and at its end', { timeout: 300_000 }, async () => {
     const { life, code, signal, stderr } = await collecting(ROUNDS, Number.POSITIVE_INFINITY);
     assert.deepEqual({ code, signal }, { code: 0, signal: null }, stderr);
     assert.deepEqual(life?.wrong, []);

@@ -9,7 +9,7 @@ import { type Patience, until } from '../support/until.ts';
 const NUMBER = 'std_msgs/msg/Int32';
 const COUNT = 20_000;
 
-describe('with 10,000 samples per second of rclpy', { skip: rosUnavailable(), timeout: 120_000 }, () => {
+describe('with 10,000 samples per second of rclpy', { skip: rosUnavailable(), timeout: 300_000 }, () => {
   let domain: RosDomain;
   let node: RosNode;
   let peer: RosPeer;

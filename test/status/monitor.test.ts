@@ -78,7 +78,7 @@ it('answers 500 and goes on if a metric throws', async (t) => {
   }
 });
 
-describe('health over HTTP', { skip, timeout: 90_000 }, () => {
+describe('health over HTTP', { skip, timeout: 300_000 }, () => {
   let domain: RosDomain;
   let bench: Bench;
   let url: string;

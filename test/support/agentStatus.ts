@@ -3,7 +3,7 @@ import { askStatus, type Status } from '../../src/status/index.ts';
 import { eventually } from './until.ts';
 
 /** Polls the agent's status and resolves with the first that fits. */
-export async function awaitStatus(stateDir: string, fits: (status: Status) => boolean, patienceMs = 30_000): Promise<Status> {
+export async function awaitStatus(stateDir: string, fits: (status: Status) => boolean, patienceMs = 90_000): Promise<Status> {
   let last: Status | undefined;
   const look = async () => {
     last = await askStatus(stateDir).catch(() => undefined);

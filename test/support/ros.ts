@@ -11,7 +11,7 @@ import { type Launch, unchanged } from './launch.ts';
 
 const WHEELS_PYTHON = fileURLToPath(new URL('../../.ros2/bin/python', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('ros_peer.py', import.meta.url));
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 export type Fields = Readonly<Record<string, unknown>>;
 

@@ -14,7 +14,7 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   fits: (found: T) => boolean,
   what = 'the value fits',
-  { patienceMs = 20_000, everyMs = 50, explain = () => '' }: Patience = {},
+  { patienceMs = 60_000, everyMs = 50, explain = () => '' }: Patience = {},
 ): Promise<T> {
   for (const deadline = performance.now() + patienceMs; ; await sleep(everyMs)) {
     const found = await look();

@@ -18,7 +18,7 @@ const skip = findMosquitto() ? false : 'Mosquitto is not installed';
 const FULL: Power = { battery: 80, low: false, at: 1 };
 const LOW: Power = { battery: 8, low: true, at: 2 };
 
-describe('the power of the robot on a real broker', { skip, timeout: 60_000 }, () => {
+describe('the power of the robot on a real broker', { skip, timeout: 300_000 }, () => {
   let folder: string;
   let files: BenchFiles;
   let broker: Mosquitto;

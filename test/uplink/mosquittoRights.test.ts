@@ -47,7 +47,7 @@ function configuration(cloud: string): string {
   });
 }
 
-describe('a right that Mosquitto takes from the robot', { skip, timeout: 120_000 }, () => {
+describe('a right that Mosquitto takes from the robot', { skip, timeout: 300_000 }, () => {
   let folder: string;
   let files: BenchFiles;
   let broker: Mosquitto;

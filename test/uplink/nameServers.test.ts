@@ -14,7 +14,7 @@ import { ScriptedBroker } from '../support/scriptedBroker.ts';
 import { until } from '../support/until.ts';
 import { startUplink } from '../support/uplink.ts';
 
-describe('the broker’s name', { skip: networkMissing(), timeout: 120_000 }, () => {
+describe('the broker’s name', { skip: networkMissing(), timeout: 300_000 }, () => {
   it('keeps its last addresses, with the reason', async () => {
     const fault = 'the name server 127.0.0.1 did not resolve broker.example (/etc/resolv.conf)';
     assert.deepEqual(await resolveIn('nameserver 127.0.0.1\n', 'absent', '192.0.2.1'), { addresses: ['192.0.2.1'], fault });

@@ -9,7 +9,7 @@ import { ScriptedBroker } from '../support/scriptedBroker.ts';
 import { until } from '../support/until.ts';
 import { PATIENT, startUplink } from '../support/uplink.ts';
 
-describe('a new connection', { timeout: 60_000 }, () => {
+describe('a new connection', { timeout: 300_000 }, () => {
   it('sends a pending alert first, without an answer to the subscriptions, and its presence after these answers', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-order-'));
     const files = await benchCertificates(folder, 'elderly-bot');

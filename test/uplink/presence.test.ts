@@ -9,7 +9,7 @@ import { type OutboxBench, outboxBench } from '../support/outbox.ts';
 
 const CHECK_EVERY_MS = 5;
 
-describe('the presence', { timeout: 20_000 }, () => {
+describe('the presence', { timeout: 300_000 }, () => {
   let bench: OutboxBench;
   before(() => {
     bench = outboxBench();

@@ -6,7 +6,7 @@ import { ReconnectWait } from '../../src/uplink/reconnect.ts';
 
 const BACKOFF_MS = 600_000;
 
-describe('the wait for the next connection attempt', { timeout: 120_000 }, () => {
+describe('the wait for the next connection attempt', { timeout: 300_000 }, () => {
   it('has one extra attempt in 10 s at most, for alerts and for links each', async () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     let nowMs = 0;

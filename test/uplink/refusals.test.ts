@@ -8,7 +8,7 @@ import { ScriptedBroker } from '../support/scriptedBroker.ts';
 import { until } from '../support/until.ts';
 import { startUplink } from '../support/uplink.ts';
 
-describe('a test of new credentials', { timeout: 60_000 }, () => {
+describe('a test of new credentials', { timeout: 300_000 }, () => {
   it('fails as not authorized if the broker refuses the presence', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-refusals-'));
     const files = await benchCertificates(folder, 'elderly-bot');

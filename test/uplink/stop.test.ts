@@ -14,7 +14,7 @@ const STOPPED_WITHIN_MS = 5_000;
 
 const MOMENTS = ['the connection was made', 'the subscription was answered'] as const;
 
-describe('a stop', { timeout: 60_000 }, () => {
+describe('a stop', { timeout: 300_000 }, () => {
   let folder: string;
   let files: BenchFiles;
   before(async () => {

@@ -15,7 +15,7 @@ const ALERT = { class: 'alert', channel: 'fall', value: true, extra: { alert: 'r
 
 const codes = ({ problems }: UplinkBench) => problems.standing().map(({ code }) => code);
 
-describe('two agents with one thing name', { timeout: 120_000 }, () => {
+describe('two agents with one thing name', { timeout: 300_000 }, () => {
   let folder: string;
   let files: BenchFiles;
 

@@ -18,7 +18,7 @@ const LIFE = fileURLToPath(new URL('uploadLife.ts', import.meta.url));
 const THING = 'elderly-bot';
 const PICTURES = 3;
 
-describe('uploads of a killed process', { timeout: 120_000 }, () => {
+describe('uploads of a killed process', { timeout: 300_000 }, () => {
   let cloud: UploadCloud;
   let certificates: string;
   let files: BenchFiles;

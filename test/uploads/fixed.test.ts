@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, putFile } from '../../src/uploads/http.ts';
 import { FixedPacing, type UploadLink } from '../../src/uploads/pacing.ts';
 
-describe('fixed pacing', { timeout: 30_000 }, () => {
+describe('fixed pacing', { timeout: 300_000 }, () => {
   let server: Server;
   let arrived: Buffer[] = [];
   const sizeOf = (parts: readonly Buffer[]) => parts.reduce((sum, { length }) => sum + length, 0);

@@ -204,7 +204,7 @@ describe('a hostile cloud', () => {
   });
 });
 
-describe('a cloud with TLS', { timeout: 120_000 }, () => {
+describe('a cloud with TLS', { timeout: 300_000 }, () => {
   it('gets a file whose store has TLS too', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-tls-'));
     const files = await benchCertificates(folder, THING);

@@ -20,7 +20,7 @@ interface Manifest {
   readonly slices: readonly { readonly sha256: string; readonly size: number; readonly lines: number }[];
 }
 
-describe('a shipped log', { timeout: 120_000 }, () => {
+describe('a shipped log', { timeout: 300_000 }, () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'elderly-bot-slices-'));

@@ -7,7 +7,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { sha256Of } from '../support/hash.ts';
 import { picture, UploadRig } from './rig.ts';
 
-describe('the spool of uploads', { timeout: 120_000 }, () => {
+describe('the spool of uploads', { timeout: 300_000 }, () => {
   let rig: UploadRig;
 
   before(async () => {

@@ -9,7 +9,7 @@ import { picture, THING, UploadRig } from './rig.ts';
 
 const AHEAD_MS = 3_150_000;
 
-describe('uploads', { timeout: 120_000 }, () => {
+describe('uploads', { timeout: 300_000 }, () => {
   let rig: UploadRig;
 
   before(async () => {

@@ -33,7 +33,7 @@ export interface ObservedTopic {
 }
 
 /** DDS usually needs half a second to discover a topic, and longer on a busy machine. */
-const DISCOVERY: DiscoveryLimits = { firstMs: 5_000, quietMs: 500, atMostMs: 5_000 };
+const DISCOVERY: DiscoveryLimits = { firstMs: 5_000, quietMs: 1_500, atMostMs: 8_000 };
 const COUNT_MS = 2_000;
 
 /** @returns the exit code: 0, or 1 if no topic is published. With `watch`, it runs until a signal and returns 0. */

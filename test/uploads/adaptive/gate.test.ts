@@ -75,7 +75,7 @@ const gateOf = (
 /** Runs a test on both kinds of connection. */
 const both = (title: string, test: (ends: Ends) => Promise<void>) => {
   for (const n of [0, 1]) {
-    it(`${title}, ${n === 0 ? 'plain' : 'over TLS'}`, { timeout: 30_000 }, async () => {
+    it(`${title}, ${n === 0 ? 'plain' : 'over TLS'}`, { timeout: 300_000 }, async () => {
       const ends = await (kinds[n] as Kind).ends();
       try {
         await test(ends);
