@@ -36,7 +36,7 @@ import type { LoadedConfig } from './config/index.ts';
 import { identityPaths } from './identity/index.ts';
 import type { LogFile, Logger } from './logs/index.ts';
 import { isCorruption, retryWithoutBallast, type WaitingRow } from './outbox/index.ts';
-import { SharedMemoryRepair, startRosNode } from './ros/index.ts';
+import { type RosNode, type RosNodeOptions, SharedMemoryRepair, startRosNode } from './ros/index.ts';
 import type { HealthProbe } from './service/index.ts';
 import { Lifetime, openStorage, STAND_IN_BYTES, type Stopped } from './state/index.ts';
 import type { Reloaded, Status } from './status/index.ts';
@@ -45,12 +45,14 @@ import { VERSION } from './version.ts';
 /** The part of a stop's time that is left for the last presence and for the steps after it. */
 const DISCONNECT_MS = 2_000;
 
+type StartRos = (options: RosNodeOptions) => Promise<RosNode>;
+
 export class Agent {
   readonly #live: LiveConfig;
   readonly #log: Logger;
   readonly #logFile: LogFile;
   readonly #inherited: Inherited;
-  readonly #startRos: typeof startRosNode;
+  readonly #startRos: StartRos;
   readonly #shutdown: ShutdownStack;
   readonly #restart: (restart: Restart) => void;
   #lost: Lost | undefined;
@@ -75,7 +77,7 @@ export class Agent {
     log: Logger,
     logFile: LogFile,
     inherited: Inherited,
-    startRos: typeof startRosNode = startRosNode,
+    startRos: StartRos = startRosNode,
   ) {
     this.#live = new LiveConfig(loaded, reread, log);
     this.#log = log;

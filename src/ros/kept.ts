@@ -1,20 +1,29 @@
 // Keeps the ROS node and its subscriptions while one agent hands over to the next in the same process. DDS would have to match each publisher
 // with a new subscription, and a message that is published meanwhile, such as a fall, would be lost.
 import { AgentError } from '../errors.ts';
-import type { QosProfile, RosNode, RosNodeOptions, RosPublisher, RosSubscription, SubscribeOptions } from './types.ts';
+import type {
+  KeepableNode,
+  KeepableSubscription,
+  QosProfile,
+  RosNode,
+  RosNodeOptions,
+  RosPublisher,
+  RosSubscription,
+  SubscribeOptions,
+} from './types.ts';
 
-type StartRos = (options: RosNodeOptions) => Promise<RosNode>;
+type StartKeepable = (options: RosNodeOptions) => Promise<KeepableNode>;
 
 export class KeptRos {
-  readonly #start: StartRos;
+  readonly #start: StartKeepable;
   /** The names and the domain of the node. */
   #key = '';
-  #node: RosNode | undefined;
+  #node: KeepableNode | undefined;
   /** The subscriptions without a receiver. Their samples wait. */
-  readonly #waiting = new Map<RosSubscription, SubscribeOptions>();
+  readonly #waiting = new Map<KeepableSubscription, SubscribeOptions>();
   #isHandingOver = false;
 
-  constructor(start: StartRos) {
+  constructor(start: StartKeepable) {
     this.#start = start;
   }
 
@@ -49,7 +58,7 @@ export class KeptRos {
   }
 
   /** @returns a waiting subscription that equals this one. Those of another type are closed, as a node has one type for each topic. */
-  claim(options: SubscribeOptions): RosSubscription | undefined {
+  claim(options: SubscribeOptions): KeepableSubscription | undefined {
     for (const [subscription, waiting] of this.#waiting) {
       const isEqual = keyOf(waiting) === keyOf(options);
       const isOtherType = waiting.topic === options.topic && waiting.type !== options.type;
@@ -62,7 +71,7 @@ export class KeptRos {
     return undefined;
   }
 
-  keep(subscription: RosSubscription, options: SubscribeOptions): void {
+  keep(subscription: KeepableSubscription, options: SubscribeOptions): void {
     subscription.hold();
     this.#waiting.set(subscription, options);
   }
@@ -74,14 +83,14 @@ function keyOf({ topic, type, qos, everyMs, maxPerSecond }: SubscribeOptions): s
 
 /** The node as one agent uses it. */
 class LentNode implements RosNode {
-  readonly #node: RosNode;
+  readonly #node: KeepableNode;
   readonly #owner: KeptRos;
   readonly #isHandingOver: () => boolean;
   readonly #subscriptions = new Set<LentSubscription>();
   readonly #publishers = new Set<RosPublisher>();
   #isStopped = false;
 
-  constructor(node: RosNode, owner: KeptRos, isHandingOver: () => boolean) {
+  constructor(node: KeepableNode, owner: KeptRos, isHandingOver: () => boolean) {
     this.#node = node;
     this.#owner = owner;
     this.#isHandingOver = isHandingOver;
@@ -179,14 +188,6 @@ class LentSubscription implements RosSubscription {
 
   poll(): void {
     this.#own.poll();
-  }
-
-  hold(): void {
-    this.#own.hold();
-  }
-
-  resume(receiver: SubscribeOptions): void {
-    this.#own.resume(receiver);
   }
 
   close(): void {

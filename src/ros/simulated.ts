@@ -10,11 +10,11 @@ import { type PollOutcome, Subscription, type SubscriptionParts } from './subscr
 import {
   DEFAULT_QOS,
   type EndpointInfo,
+  type KeepableNode,
+  type KeepableSubscription,
   type QosProfile,
-  type RosNode,
   type RosNodeOptions,
   type RosPublisher,
-  type RosSubscription,
   type SubscribeOptions,
   type TopicInfo,
 } from './types.ts';
@@ -87,7 +87,7 @@ interface SimulatedOptions extends Partial<RosNodeOptions> {
   readonly definitions?: Readonly<Record<string, string>>;
 }
 
-export class SimulatedRos implements RosNode {
+export class SimulatedRos implements KeepableNode {
   turns = 0;
   readonly name: string;
   readonly namespace: string;
@@ -113,7 +113,7 @@ export class SimulatedRos implements RosNode {
     return this;
   }
 
-  subscribe(options: SubscribeOptions): RosSubscription {
+  subscribe(options: SubscribeOptions): KeepableSubscription {
     const codec = this.#codecFor(options.topic, options.type);
     const { writers, subscriptions } = this.#world;
     const subscription = new SimulatedSubscription(this, {

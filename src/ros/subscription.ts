@@ -7,7 +7,7 @@ import { HeldSamples } from './heldSamples.ts';
 import { LossCount } from './lossCount.ts';
 import { HOLD_MS, Merge, type Origin } from './merge.ts';
 import { firstCompatible } from './qos.ts';
-import type { EndpointInfo, QosProfile, Receiver, RosSubscription, SubscribeOptions } from './types.ts';
+import type { EndpointInfo, KeepableSubscription, QosProfile, Receiver, SubscribeOptions } from './types.ts';
 
 /**
  * `nothing`: no sample was waiting. `all`: the poll took all samples. `more`: the poll reached its limit, and samples may still be waiting.
@@ -22,7 +22,7 @@ export interface SubscriptionParts {
   readonly onClose: () => void;
 }
 
-export abstract class Subscription implements RosSubscription {
+export abstract class Subscription implements KeepableSubscription {
   received = 0;
   invalid = 0;
   failed = 0;

@@ -82,6 +82,11 @@ export interface RosSubscription {
   readonly largest: number;
   /** Takes the waiting samples now instead of waiting for `everyMs` to pass. */
   poll(): void;
+  close(): void;
+}
+
+/** A subscription that can wait for another receiver while agents change. */
+export interface KeepableSubscription extends RosSubscription {
   /** From now on, the newest samples wait for the next receiver. */
   hold(): void;
   /**
@@ -89,7 +94,6 @@ export interface RosSubscription {
    * sample of each latched publisher, as a new subscription would receive it.
    */
   resume(receiver: Receiver): void;
-  close(): void;
 }
 
 export interface RosPublisher {
@@ -123,6 +127,11 @@ export interface EndpointInfo {
 export interface TopicInfo {
   readonly topic: string;
   readonly types: readonly string[];
+}
+
+/** A node as the program starts it. An agent sees it as a {@link RosNode}. */
+export interface KeepableNode extends RosNode {
+  subscribe(options: SubscribeOptions): KeepableSubscription;
 }
 
 export interface RosNode {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { AgentError } from '../../src/errors.ts';
-import type { QosProfile, RosMessage, RosNode } from '../../src/ros/index.ts';
+import type { KeepableNode, QosProfile, RosMessage, RosNode } from '../../src/ros/index.ts';
 import { until } from '../support/until.ts';
 import { batchContract } from './batchContract.ts';
 import { keptContract } from './keptContract.ts';
@@ -14,7 +14,7 @@ const LATCHED: QosProfile = { ...RELIABLE, durability: 'transient_local' };
 
 export function rosNodeContract(label: string, open: () => Promise<TwoNodes>, skip: string | false): void {
   describe(label, { skip }, () => {
-    let here: RosNode;
+    let here: KeepableNode;
     let there: RosNode;
     before(async () => {
       ({ here, there } = await open());

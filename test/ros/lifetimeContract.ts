@@ -1,19 +1,27 @@
 // Tests the part of the contract about callbacks, closing and stopping.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { QosProfile, RosMessage, RosNode, RosPublisher, RosSubscription, SubscribeOptions } from '../../src/ros/index.ts';
+import type {
+  KeepableNode,
+  QosProfile,
+  RosMessage,
+  RosNode,
+  RosPublisher,
+  RosSubscription,
+  SubscribeOptions,
+} from '../../src/ros/index.ts';
 import { until } from '../support/until.ts';
 
 export const RELIABLE: QosProfile = { reliability: 'reliable', durability: 'volatile', depth: 100 };
 
 export interface TwoNodes {
-  readonly here: RosNode;
+  readonly here: KeepableNode;
   readonly there: RosNode;
 }
 
 /** Two nodes in one domain. The first node subscribes, and the second node publishes. */
 export interface Pair {
-  here(): RosNode;
+  here(): KeepableNode;
   receive(
     topic: string,
     type: string,

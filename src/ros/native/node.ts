@@ -9,11 +9,11 @@ import { fullName, requireNodeNames, requireTopicName, secondType } from '../nam
 import {
   DEFAULT_QOS,
   type EndpointInfo,
+  type KeepableNode,
+  type KeepableSubscription,
   type QosProfile,
-  type RosNode,
   type RosNodeOptions,
   type RosPublisher,
-  type RosSubscription,
   type SubscribeOptions,
   type TopicInfo,
 } from '../types.ts';
@@ -31,7 +31,7 @@ const ROS_ARGUMENTS = ['--ros-args', '--disable-external-lib-logs', '--disable-r
 const RUNNING = new Set<NativeNode>();
 
 /** @throws AgentError ROS_MISSING, ROS_BINARY, ROS_DOMAIN_INVALID, ROS_TOPIC_INVALID */
-export async function startRosNode(options: RosNodeOptions & { readonly samplesPerTurn?: number }): Promise<RosNode> {
+export async function startRosNode(options: RosNodeOptions & { readonly samplesPerTurn?: number }): Promise<KeepableNode> {
   const { name, namespace = '/', sharedMemory, samplesPerTurn = SAMPLES_PER_TURN } = options;
   const domainId = requireNodeNames(options);
   const binding = loadBinding();
@@ -52,7 +52,7 @@ export async function startRosNode(options: RosNodeOptions & { readonly samplesP
   }
 }
 
-class NativeNode implements RosNode {
+class NativeNode implements KeepableNode {
   readonly #binding: NativeBinding;
   readonly #context: NativeHandle;
   readonly #node: NativeHandle;
@@ -88,7 +88,7 @@ class NativeNode implements RosNode {
     return this.#executor.turns;
   }
 
-  subscribe(options: SubscribeOptions): RosSubscription {
+  subscribe(options: SubscribeOptions): KeepableSubscription {
     const { topic, type } = options;
     const codec = this.#codecFor(topic, type);
     const { pkg, name, full } = codec.type;
