@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../test/support/until.ts';
 import { type Alert, acknowledgeAlert, listAlerts, markSeen } from '../src/alerts/alerts.ts';
 import type { Database } from '../src/database/database.ts';
-import { onEachDatabase } from './support/databases.ts';
+import { Api } from './support/api.ts';
+import { onEachDatabase, onPostgres } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { event, newThing, telemetry } from './support/robot.ts';
 
@@ -187,6 +189,48 @@ onEachDatabase('alerts', (db, another) => {
     );
   });
 
+  test('reading the list changes nothing; a member reports which alerts were seen', async () => {
+    const [thing, foreign] = [newThing(), newThing()];
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1'), raised(2, 'i-2')]));
+    await cloud.send(TELEMETRY, telemetry({ thing: foreign }, [raised(1, 'i-1')]));
+    await cloud.stop();
+    const api = await Api.open(db());
+    const { token } = await api.register(thing);
+    const states = async () =>
+      ((await api.ask('GET', '/alerts', { token })).body as { alerts: Alert[] }).alerts.map(({ state, seen_by }) => [
+        state,
+        seen_by.length,
+      ]);
+    const unseen = [
+      ['committed', 0],
+      ['committed', 0],
+    ];
+    assert.deepEqual([await states(), await states()], [unseen, unseen]);
+    const [second, first] = await alertsOf(db(), thing);
+    const [other] = await alertsOf(db(), foreign);
+    const see = (ids: unknown[]) => api.ask('POST', '/alerts/seen', { token, body: { ids } });
+    const refused = await see([first?.id, other?.id]);
+    assert.deepEqual([refused.status, refused.body], [404, { detail: `you have no alert ${other?.id}` }]);
+    assert.deepEqual(await states(), unseen);
+    for (const wrong of [[], ['1'], Array.from({ length: 201 }, () => first?.id)]) assert.equal((await see(wrong)).status, 422);
+    for (let i = 0; i < 2; i++) {
+      const seen = await see([first?.id]);
+      assert.equal(seen.status, 200);
+      assert.deepEqual(
+        (seen.body as { alerts: Alert[] }).alerts.map(({ id, state }) => [id, state]),
+        [[first?.id, 'seen']],
+      );
+    }
+    assert.deepEqual(await states(), [
+      ['committed', 0],
+      ['seen', 1],
+    ]);
+    assert.equal((await alertsOf(db(), foreign))[0]?.state, 'committed');
+    assert.ok(second);
+    await api.close();
+  });
+
   test('received_at is the time of the insertion, not the start of the transaction', async () => {
     const thing = newThing();
     const cloud = new Instance(db());
@@ -204,6 +248,30 @@ onEachDatabase('alerts', (db, another) => {
       [thing],
     );
     assert.ok((row?.at ?? 0) >= began, `received at ${row?.at}, though the lock was held until ${began}`);
+  });
+});
+
+onPostgres('alerts that their robot changes at this moment', (db, another) => {
+  test('are seen by a member without a deadlock, whatever the order of the changes', async () => {
+    const thing = newThing();
+    const cloud = new Instance(db());
+    await cloud.send(TELEMETRY, telemetry({ thing }, [raised(1, 'i-1'), raised(2, 'i-2'), raised(3, 'i-3')]));
+    await cloud.stop();
+    const ids = (await alertsOf(db(), thing)).map(({ id }) => id);
+    const [last = 0, middle = 0, first = 0] = ids;
+    const user = await newUser(db());
+    const resolve = 'update alerts set resolved_at = 1 where id = $1';
+    const seen = await another().transaction(async (sql) => {
+      await sql.query(resolve, [middle]);
+      const waiting = markSeen(db(), ids, user);
+      const blocked = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%alert%'`;
+      await until(async () => (await db().query(blocked)).length === 1, 'the member waits for the robot');
+      await sql.query(resolve, [first]);
+      await sql.query(resolve, [last]);
+      return { waiting };
+    });
+    assert.equal(await seen.waiting, true);
+    for (const { state, seen_by } of await alertsOf(db(), thing)) assert.deepEqual([state, seen_by.length], ['resolved', 1]);
   });
 });
 

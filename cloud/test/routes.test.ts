@@ -216,7 +216,7 @@ onEachDatabase('the routes', (db) => {
     }
     const listed = await api.ask('GET', '/alerts', { token: member.token });
     const [alert] = (listed.body as { alerts: { id: number; state: string }[] }).alerts;
-    assert.equal(alert?.state, 'seen');
+    assert.equal(alert?.state, 'committed');
     const acknowledge = `/alerts/${alert?.id}/acknowledge`;
     assert.equal((await api.ask('POST', acknowledge, { token: stranger.token })).status, 404);
     const taken = await api.ask('POST', acknowledge, { token: member.token });

@@ -67,9 +67,11 @@ export function readAlerts(sql: Sql, ids: readonly number[]): Promise<Alert[]> {
   return sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = any($1::bigint[]) order by a.id desc`, [ids]);
 }
 
-/** Records that `userId` has seen these alerts. @returns whether this is the first view of any of them. */
-export function markSeen(db: Database, ids: readonly number[], userId: number): Promise<boolean> {
-  return db.transaction((sql) => recordViews(sql, ids, userId));
+/** Records that `userId` has seen these alerts, each in a transaction of its own. @returns whether this is the first view of any of them. */
+export async function markSeen(sql: Sql, ids: readonly number[], userId: number): Promise<boolean> {
+  let isFirst = false;
+  for (const id of ids) isFirst = (await recordView(sql, id, userId)) || isFirst;
+  return isFirst;
 }
 
 /** Acknowledges an alert and records that the user has seen it. @returns the alert, or null if this robot has no alert with that id. */
@@ -77,7 +79,7 @@ export async function acknowledgeAlert(db: Database, thing: string, id: number, 
   return db.transaction(async (sql) => {
     const alert = await readAlert(sql, id);
     if (alert?.thing !== thing) return null;
-    await recordViews(sql, [id], userId);
+    await recordView(sql, id, userId);
     await sql.query(
       `update alerts set acknowledged_at = clock_timestamp(), acknowledged_by = $2 where id = $1 and acknowledged_at is null`,
       [id, userId],
@@ -86,16 +88,13 @@ export async function acknowledgeAlert(db: Database, thing: string, id: number, 
   });
 }
 
-async function recordViews(sql: Sql, ids: readonly number[], userId: number): Promise<boolean> {
-  if (ids.length === 0) return false;
-  await sql.query(
-    `insert into alert_views (alert_id, user_id) select a.id, $2 from alerts a where a.id = any($1::bigint[]) on conflict do nothing`,
-    [ids, userId],
-  );
+/** Locks the alert before anything else. No transaction of a request locks two alerts, so requests cannot deadlock with each other or the ingest. */
+async function recordView(sql: Sql, id: number, userId: number): Promise<boolean> {
   const first = await sql.query(
-    `update alerts a set seen_at = (select min(v.seen_at) from alert_views v where v.alert_id = a.id)
-    where a.id = any($1::bigint[]) and a.seen_at is null returning a.id`,
-    [ids],
+    `with held as (select id from alerts where id = $1 for no key update), viewed as (
+      insert into alert_views (alert_id, user_id) select id, $2 from held on conflict do nothing returning seen_at)
+    update alerts a set seen_at = v.seen_at from viewed v where a.id = $1 and a.seen_at is null returning a.id`,
+    [id, userId],
   );
   return first.length > 0;
 }

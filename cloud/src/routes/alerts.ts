@@ -1,7 +1,8 @@
-// GET /alerts and POST /alerts/{id}/acknowledge, for members. Reading the list also marks its alerts as seen by the user.
+// GET /alerts, POST /alerts/seen and POST /alerts/{id}/acknowledge, for members.
 import { z } from 'zod';
 import { flapping } from '../../../src/wire/index.ts';
 import { acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/index.ts';
+import { robotsOf } from '../auth/index.ts';
 import { component, errors, HttpError } from '../http/index.ts';
 import type { Uploads } from '../uploads/index.ts';
 import { type Context, forUsers, limitParameter, thingQuery } from './context.ts';
@@ -40,6 +41,9 @@ const alert = component(
   }),
 );
 
+/** As many as GET /alerts returns at most. */
+const MAX_SEEN = 200;
+
 const shownAlert = component('AlertWithSnapshots', alert.extend({ snapshots: z.array(picture) }));
 const alerts = component('Alerts', z.object({ alerts: z.array(shownAlert) }));
 
@@ -56,13 +60,39 @@ export function alertRoutes({ app, db, auth, notifier }: Context, uploads: Uploa
     async (request) => {
       const { limit, before = null } = request.query;
       const thing = await auth.robotOf(request, request.query.thing);
-      const ids = (await listAlerts(db, { thing, limit, before })).map((listed) => listed.id);
-      if (await markSeen(db, ids, auth.userOf(request))) notifier.changed([thing]);
-      const found = await readAlerts(db, ids);
+      const found = await listAlerts(db, { thing, limit, before });
       const incidents = found.map(({ incident }) => incident);
       const pictures = (await uploads?.picturesOf(thing, incidents)) ?? [];
       const snapshotsOf = (incident: string) => pictures.filter((each) => each.incident === incident);
       return { alerts: found.map((each) => ({ ...each, snapshots: snapshotsOf(each.incident) })) };
+    },
+  );
+
+  app.post(
+    '/alerts/seen',
+    forUsers(auth, 'robots', {
+      operationId: 'seeAlerts',
+      summary: 'Report that you have seen alerts',
+      description: 'Only your first view of an alert counts. If one of the alerts is not yours, none is marked.',
+      body: component('SeenAlerts', z.object({ ids: z.array(z.int().min(1)).min(1).max(MAX_SEEN) })),
+      response: { 200: component('AlertsSeen', z.object({ alerts: z.array(alert) })), ...errors(401, 404, 413, 415, 422) },
+    }),
+    async (request) => {
+      const [userId, ids] = [auth.userOf(request), request.body.ids];
+      const things = await robotsOf(db, userId);
+      const found = (await readAlerts(db, ids)).filter(({ thing }) => things.includes(thing));
+      const missing = ids.find((id) => !found.some((each) => each.id === id));
+      if (missing !== undefined) throw new HttpError(404, `you have no alert ${missing}`);
+      const unseen = found.filter(({ seen_by }) => !seen_by.some(({ user_id }) => user_id === userId));
+      if (
+        await markSeen(
+          db,
+          unseen.map((each) => each.id),
+          userId,
+        )
+      )
+        notifier.changed([...new Set(unseen.map(({ thing }) => thing))]);
+      return { alerts: await readAlerts(db, ids) };
     },
   );
 
