@@ -102,6 +102,27 @@ onEachDatabase('uploads over the API', (db, another) => {
     assert.equal((await api().ask('GET', '/snapshots')).status, 401);
   });
 
+  test('pages of pictures leave none out, even if all were taken at the same time', async () => {
+    const { thing } = await robot();
+    const { token } = await api().register(thing);
+    await db().query(
+      `insert into uploads (id, thing, kind, sha256, size, content_type, object_key, taken_at, state, announced_at, signed_at)
+      select gen_random_uuid(), $1, 'snapshot', n, 1, 'image/png', $1 || n, 7, 'stored', 7, 7 from generate_series(1, 5) as n`,
+      [thing],
+    );
+    const ids: string[] = [];
+    for (let page = '', size = 2; size === 2; page = `&before=7&before_id=${ids.at(-1)}`) {
+      const { body } = await api().ask('GET', `/snapshots?limit=2${page}`, { token });
+      const { snapshots } = body as { snapshots: { upload_id: string }[] };
+      ids.push(...snapshots.map(({ upload_id }) => upload_id));
+      size = snapshots.length;
+    }
+    assert.deepEqual([ids.length, new Set(ids).size], [5, 5]);
+    const { body } = await api().ask('GET', '/snapshots?before=7', { token });
+    assert.deepEqual(body, { snapshots: [] });
+    assert.equal((await api().ask('GET', `/snapshots?before_id=${ids[0]}`, { token })).status, 422);
+  });
+
   test('a token is accepted for one request by all instances together; a user’s token is refused', async () => {
     const device = await robot();
     const [bytes, token] = [randomBytes(10), await deviceToken(device)];

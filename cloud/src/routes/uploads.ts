@@ -74,13 +74,20 @@ export function uploadRoutes({ app, auth }: Context, uploads: Uploads | null): v
         limit: limitParameter,
         incident: z.string().min(1).max(64).optional().describe('Only pictures of this alert'),
         before: beforeTime.optional().describe('Only pictures taken before this time (milliseconds since 1970)'),
+        before_id: z
+          .string()
+          .regex(/^[0-9a-f-]{36}$/)
+          .optional()
+          .describe('With before: the upload_id of the last picture of the page before. Pictures of the same time then follow it'),
       }),
       response: { 200: snapshots, ...errors(401, 403, 422) },
     }),
     async (request) => {
-      const { limit, incident, before } = request.query;
+      const { limit, incident = null, before = null, before_id: beforeId = null } = request.query;
+      if (beforeId !== null && before === null)
+        throw new HttpError(422, 'before_id: give it with before, the taken_at of the same picture');
       const thing = await auth.robotOf(request, request.query.thing);
-      return { snapshots: (await uploads?.pictures(thing, { limit, incident: incident ?? null, before: before ?? null })) ?? [] };
+      return { snapshots: (await uploads?.pictures(thing, { limit, incident, before, beforeId })) ?? [] };
     },
   );
 }

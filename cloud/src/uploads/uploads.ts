@@ -74,6 +74,14 @@ interface PictureRow extends Omit<Picture, 'encrypted' | 'url' | 'expires_at'> {
 
 const PICTURE_COLUMNS = 'id as upload_id, kind, taken_at, incident, content_type, size, object_key';
 
+export interface PictureQuery {
+  readonly limit: number;
+  readonly incident?: string | null;
+  /** Returns only pictures taken before this time, and with `beforeId` also those of this time that follow that picture. */
+  readonly before?: number | null;
+  readonly beforeId?: string | null;
+}
+
 export class Uploads {
   readonly #options: UploadsOptions;
   readonly #nowMs: () => number;
@@ -116,15 +124,12 @@ export class Uploads {
   }
 
   /** Newest first. @param incident limits the list to the pictures of this incident. */
-  async pictures(
-    thing: string,
-    { limit, incident = null, before = null }: { limit: number; incident?: string | null; before?: number | null },
-  ): Promise<Picture[]> {
+  async pictures(thing: string, { limit, incident = null, before = null, beforeId = null }: PictureQuery): Promise<Picture[]> {
     const rows = await this.#options.db.query<PictureRow>(
       `select ${PICTURE_COLUMNS} from uploads where thing = $1 and state = 'stored' and kind = any($2::text[])
-        and ($3::text is null or incident = $3) and ($4::bigint is null or taken_at < $4)
-      order by taken_at desc, id limit $5`,
-      [thing, PICTURES, incident, before, limit],
+        and ($3::text is null or incident = $3) and ($4::bigint is null or taken_at <= $4 and (taken_at < $4 or id < $5))
+      order by taken_at desc, id desc limit $6`,
+      [thing, PICTURES, incident, before, beforeId, limit],
     );
     return this.#signed(rows);
   }
