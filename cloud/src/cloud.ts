@@ -24,7 +24,7 @@ import { Ingest, type Way } from './ingest/index.ts';
 import { applyRetention, Maintenance } from './maintenance/index.ts';
 import { filtersOf, type Message, unreadIn } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
-import { foldOutboxes, Receipts } from './receipts/index.ts';
+import { foldOutboxes, Pace, RANKS, Receipts } from './receipts/index.ts';
 import { CLIENT_ID_PREFIX } from './rights/index.ts';
 import { MonitorRows } from './robots/index.ts';
 import { httpServer } from './routes/index.ts';
@@ -77,10 +77,12 @@ export interface Parts {
 export async function assemble(databases: Databases, settings: Settings, log: Logger, metrics = new Metrics()): Promise<Parts> {
   const { ingest: fast, http: db, upkeep } = databases;
   const notifier = new ChangeNotifier(fast, log.child({ module: 'stream' }));
+  const pace = new Pace(settings.publishesPerSecond);
   const receipts = new Receipts({
     db: fast,
     log: log.child({ module: 'receipts' }),
     intervalMs: settings.receiptIntervalMs,
+    pace,
     publish: (topic, payload) => link.publish(topic, payload),
   });
   const monitors = new MonitorRows({ db: upkeep, log: log.child({ module: 'monitors' }) });
@@ -140,7 +142,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     lastFailure: () => metrics.lastFailure,
     upkeep: () => maintenance.failing,
   });
-  measure(metrics, { health, receiptsDue: () => receipts.due, pools: { ingest: fast, http: db, upkeep } });
+  measure(metrics, { health, receiptsDue: () => receipts.due, turns: () => pace.waiting, pools: { ingest: fast, http: db, upkeep } });
   const app: App = await httpServer({
     db,
     log: log.child({ module: 'http' }),
@@ -153,7 +155,14 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     publicTelemetry,
     defaultThing,
     notifier,
-    commands: new Commands({ db, log: log.child({ module: 'commands' }), publish: (topic, payload) => link.publish(topic, payload) }),
+    commands: new Commands({
+      db,
+      log: log.child({ module: 'commands' }),
+      publish: async (topic, payload) => {
+        await pace.turn(RANKS.command);
+        await link.publish(topic, payload);
+      },
+    }),
     uploads,
   });
   const socket = db.kind === 'pglite' && settings.dataDir !== 'memory:' ? new DatabaseSocket(db, settings.dataDir) : null;

@@ -151,6 +151,40 @@ onEachDatabase('receipts', (db, another) => {
     assert.deepEqual([receipt.through, receipt.mark], [1, [1, 500]]);
   });
 
+  test('receipts of many robots keep below the rate of the broker', async () => {
+    const things = Array.from({ length: 300 }, newThing);
+    const times: number[] = [];
+    let refused = 0;
+    /** Like AWS IoT Core, but with a limit of 250 publications in any second. */
+    const broker = async (): Promise<void> => {
+      const nowMs = performance.now();
+      times.push(nowMs);
+      if (times.filter((ms) => nowMs - ms < 1_000).length <= 250) return;
+      refused++;
+      throw new Error('the broker discards the publication');
+    };
+    const cloud = new Instance(db(), { publishesPerSecond: 100, broker });
+    await Promise.all(things.map((thing) => cloud.send(PRESENCE, presence({ thing, mark: [1, 100] }, [['box-1', 1]]))));
+    for (const thing of things) await cloud.receipt((receipt) => receipt.thing === thing);
+    await cloud.stop();
+    assert.equal(refused, 0);
+    assert.equal(cloud.receipts.length, 300);
+  });
+
+  test('only the receipts without a PUBACK are published again', async () => {
+    const [lost = '', ...others] = Array.from({ length: 5 }, newThing);
+    let losses = 1;
+    const broker = async ({ thing }: { readonly thing: string }): Promise<void> => {
+      if (thing === lost && losses-- > 0) throw new Error('the broker sent no PUBACK');
+    };
+    // The interval is also the time until the repetition.
+    const cloud = new Instance(db(), { receiptIntervalMs: 50, broker });
+    await Promise.all([lost, ...others].map((thing) => cloud.send(PRESENCE, presence({ thing, mark: [1, 100] }, [['box-1', 1]]))));
+    for (const thing of [...others, lost]) await cloud.receipt((receipt) => receipt.thing === thing);
+    await cloud.stop();
+    assert.deepEqual(cloud.receipts.map(({ receipt }) => receipt.thing).sort(), [lost, ...others].sort());
+  });
+
   test('a receipt is published later if the broker was offline', async () => {
     const thing = newThing();
     const cloud = new Instance(db(), { receiptIntervalMs: 50 });

@@ -33,6 +33,7 @@ test('a setting that is not set has its default', () => {
     publicTelemetry: true,
     defaultThing: null,
     receiptIntervalMs: 300_000,
+    publishesPerSecond: 40,
     retention: DEFAULT_RETENTION,
     silentAfterMs: 900_000,
     uploads: null,
@@ -63,10 +64,12 @@ test('all invalid settings are reported at once, one line each, without secrets'
     PORT: '70000',
     PUBLIC_TELEMETRY: 'maybe',
     RECEIPT_INTERVAL: '5',
+    PUBLISHES_PER_SECOND: '0',
     LOG_LEVEL: 'loud',
   });
-  assert.equal(lines.length, 7);
-  for (const name of ['AWS_IOT_ENDPOINT', 'DATABASE_URL', 'TOPIC_PATTERN', 'PORT', 'PUBLIC_TELEMETRY', 'RECEIPT_INTERVAL', 'LOG_LEVEL']) {
+  const names = ['AWS_IOT_ENDPOINT', 'DATABASE_URL', 'TOPIC_PATTERN', 'PORT', 'PUBLIC_TELEMETRY', 'RECEIPT_INTERVAL', 'LOG_LEVEL'];
+  assert.equal(lines.length, 8);
+  for (const name of [...names, 'PUBLISHES_PER_SECOND']) {
     assert.equal(lines.filter((line) => line.startsWith(`${name}=`)).length, 1, name);
   }
   assert.doesNotMatch(lines.join('\n'), /hunter2/);

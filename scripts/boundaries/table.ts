@@ -87,6 +87,7 @@ export const CLOUD_LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   'pg-copy-streams': ['database'],
   '@electric-sql/pglite': ['database'],
   mqtt: ['broker'],
+  limiter: ['receipts'],
   fastify: ['http', 'auth', 'routes'],
   '@fastify/cors': ['http'],
   '@fastify/helmet': ['http'],

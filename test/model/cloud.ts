@@ -1,5 +1,6 @@
 // Runs one instance of the cloud: its real ingest and its real receipts, on the model's broker and database, with a clock of its own.
 import { Ingest } from '../../cloud/src/ingest/ingest.ts';
+import { Pace } from '../../cloud/src/receipts/pace.ts';
 import { Receipts } from '../../cloud/src/receipts/receipts.ts';
 import { createLog } from '../../src/logs/index.ts';
 import type { Receipt } from '../../src/wire/index.ts';
@@ -9,8 +10,9 @@ import type { VirtualTime } from './time.ts';
 
 const LOG = createLog('silent');
 
-/** The cloud's default. */
+/** The cloud's defaults. */
 const RECEIPT_INTERVAL_MS = 300_000;
+const PUBLISHES_PER_SECOND = 40;
 
 export interface CloudParts {
   readonly time: VirtualTime;
@@ -39,6 +41,7 @@ export class CloudInstance {
       db: connection.database,
       log: LOG,
       intervalMs: RECEIPT_INTERVAL_MS,
+      pace: new Pace(PUBLISHES_PER_SECOND),
       publish: (topic, payload) => {
         if (!alive) return new Promise(() => {});
         return broker.publish(topic, JSON.stringify(onReceipt(JSON.parse(payload) as Receipt)));

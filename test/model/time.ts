@@ -1,4 +1,4 @@
-// Provides virtual time, which only the model advances. It replaces the timers and the randomness of the process. Timers run in a fixed
+// Provides virtual time, which only the model advances. It replaces the timers, the monotonic clock and the randomness of the process. Timers run in a fixed
 // order, so that a seed replays a history exactly.
 
 interface Timer {
@@ -19,6 +19,7 @@ const REAL = {
   clearImmediate: globalThis.clearImmediate,
   queueMicrotask: globalThis.queueMicrotask,
   random: Math.random,
+  now: performance.now,
 };
 
 /** Resolves after one real turn of the event loop, in which all resolved promises continue. */
@@ -51,12 +52,14 @@ export class VirtualTime {
       queueMicrotask: (work: () => void) => void this.#add(work, 0, undefined),
     });
     Math.random = this.#random;
+    performance.now = () => this.nowMs;
   }
 
   remove(): void {
-    const { random, ...timers } = REAL;
+    const { random, now, ...timers } = REAL;
     Object.assign(globalThis, timers);
     Math.random = random;
+    performance.now = now;
   }
 
   /** @returns the next random number of this history, from 0 to 1. */

@@ -6,10 +6,11 @@ import type { Health } from './health.ts';
 export interface Measured {
   readonly health: Health;
   readonly receiptsDue: () => number;
+  readonly turns: () => Readonly<Record<string, number>>;
   readonly pools: Readonly<Record<string, Database>>;
 }
 
-export function measure(metrics: Metrics, { health, receiptsDue, pools }: Measured): void {
+export function measure(metrics: Metrics, { health, receiptsDue, turns, pools }: Measured): void {
   const { broker, queue } = health.options;
   const loads = (key: 'waiting' | 'busy') => (): Record<string, number> =>
     Object.fromEntries(Object.entries(pools).map(([name, pool]) => [name, pool.load?.()[key] ?? 0]));
@@ -19,7 +20,8 @@ export function measure(metrics: Metrics, { health, receiptsDue, pools }: Measur
   metrics.gauge('robots_held', 'Robots that wait alone: stuck on a lock or a slow statement, or above their rate', held, 'reason');
   metrics.gauge('pool_waiting', 'Callers that wait for a connection to the database', loads('waiting'), 'pool');
   metrics.gauge('pool_busy', 'Connections to the database in use', loads('busy'), 'pool');
-  metrics.gauge('receipts_due', 'Outboxes whose receipt could be sent now', receiptsDue);
+  metrics.gauge('receipts_due', 'Receipts that are due and not yet published', receiptsDue);
+  metrics.gauge('publications_waiting', 'Commands and receipts that wait for their turn at the broker', turns, 'rank');
   metrics.gauge('silent_robots', 'Robots with an open alert robot_silent', async () => (await health.facts()).silentRobots);
   metrics.gauge('sequence_used', 'Used part of the numbers of a sequence', async () => (await health.facts()).sequences, 'sequence');
   metrics.gauge(

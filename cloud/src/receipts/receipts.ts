@@ -15,18 +15,25 @@ import type { Database } from '../database/index.ts';
 import type { Message, OutboxName } from '../messages/index.ts';
 import { outboxChanges } from './changes.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
+import { type Pace, RANKS, type Rank } from './pace.ts';
 
 /** Alerts of one outbox that arrive within this many milliseconds share a receipt. docs/reference/protocol.md allows 1 s. */
 const URGENT_EVERY_MS = 500;
 const RETRY_MS = 5_000;
-/** Outboxes per query of the coverage. */
-const READ_AT_ONCE = 500;
+/** Outboxes per query of the coverage. Few are read ahead of the pace, so that a receipt that waited has what was committed meanwhile. */
+const READ_AT_ONCE = 20;
+
+interface Due extends OutboxName {
+  readonly dueMs: number;
+  readonly rank: Rank;
+}
 
 export interface ReceiptsOptions {
   readonly db: Database;
   readonly log: Logger;
   /** Shortest time between two receipts of one outbox if no alert is urgent. */
   readonly intervalMs: number;
+  readonly pace: Pace;
   /** Resolves with the broker's PUBACK. */
   readonly publish: (topic: string, payload: string) => Promise<void>;
   readonly monotonicMs?: () => number;
@@ -35,10 +42,12 @@ export interface ReceiptsOptions {
 export class Receipts {
   readonly #options: ReceiptsOptions;
   readonly #robots = new Map<string, { prefix: string; mark: Mark }>();
-  readonly #due = new Map<string, OutboxName & { readonly dueMs: number }>();
+  readonly #due = new Map<string, Due>();
   readonly #sentMs = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   readonly #sending = new Set<Promise<void>>();
+  /** Ranks of which a batch waits for the pace. */
+  readonly #pacing = new Set<Rank>();
   #isFailing = false;
   #isStopped = false;
 
@@ -62,22 +71,26 @@ export class Receipts {
     for (const name of outboxChanges(messages)) {
       const key = `${name.thing}/${name.outbox}`;
       const sentMs = this.#sentMs.get(key) ?? Number.NEGATIVE_INFINITY;
-      const afterMs = urgent.has(key) ? URGENT_EVERY_MS : this.#options.intervalMs;
-      this.#schedule(name, announced.has(key) ? nowMs : Math.max(nowMs, sentMs + Math.min(afterMs, this.#options.intervalMs)));
+      const rank = urgent.has(key) ? RANKS.alert : announced.has(key) ? RANKS.presence : RANKS.interval;
+      const afterMs = rank === RANKS.alert ? URGENT_EVERY_MS : this.#options.intervalMs;
+      const dueMs = announced.has(key) ? nowMs : Math.max(nowMs, sentMs + Math.min(afterMs, this.#options.intervalMs));
+      this.#schedule(name, dueMs, rank);
     }
     this.#arm();
   }
 
-  /** Outboxes whose receipt could be sent now. */
+  /** Receipts that are due or wait for the pace. */
   get due(): number {
     const nowMs = this.#nowMs();
-    return [...this.#due.values()].filter(({ dueMs }) => dueMs <= nowMs).length;
+    const { alert, presence, interval } = this.#options.pace.waiting;
+    return [...this.#due.values()].filter(({ dueMs }) => dueMs <= nowMs).length + alert + presence + interval;
   }
 
   /** Waits for receipts that are being published. Later receipts are left to another instance or to the robot's next presence. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    this.#options.pace.close();
     await Promise.all(this.#sending);
   }
 
@@ -90,29 +103,33 @@ export class Receipts {
     this.#robots.set(names.thing, robot);
   }
 
-  #schedule({ thing, outbox }: OutboxName, dueMs: number): void {
+  #schedule({ thing, outbox }: OutboxName, dueMs: number, rank: Rank): void {
     const key = `${thing}/${outbox}`;
-    const known = this.#due.get(key);
-    if (!known || dueMs < known.dueMs) this.#due.set(key, { thing, outbox, dueMs });
+    const known = this.#due.get(key) ?? { dueMs, rank };
+    this.#due.set(key, { thing, outbox, dueMs: Math.min(dueMs, known.dueMs), rank: Math.min(rank, known.rank) as Rank });
   }
 
   #arm(): void {
     clearTimeout(this.#timer);
-    if (this.#isStopped || this.#due.size === 0) return;
     let firstMs = Number.POSITIVE_INFINITY;
-    for (const { dueMs } of this.#due.values()) firstMs = Math.min(firstMs, dueMs);
+    for (const { dueMs, rank } of this.#due.values()) if (!this.#pacing.has(rank)) firstMs = Math.min(firstMs, dueMs);
+    if (this.#isStopped || firstMs === Number.POSITIVE_INFINITY) return;
     this.#timer = setTimeout(() => this.#sendDue(), Math.max(0, firstMs - this.#nowMs()));
   }
 
+  /** Reads the next batch of a rank once its last batch has had its turns, without waiting for the PUBACKs. */
   #sendDue(): void {
     const nowMs = this.#nowMs();
-    const due = [...this.#due.values()].filter(({ dueMs }) => dueMs <= nowMs).slice(0, READ_AT_ONCE);
-    for (const { thing, outbox } of due) {
-      this.#due.delete(`${thing}/${outbox}`);
-      this.#sentMs.set(`${thing}/${outbox}`, nowMs);
-    }
-    if (due.length > 0) {
-      const sending = this.#send(due).finally(() => this.#sending.delete(sending));
+    for (const rank of Object.values(RANKS)) {
+      if (this.#pacing.has(rank)) continue;
+      const due = [...this.#due.values()].filter((each) => each.rank === rank && each.dueMs <= nowMs);
+      const batch = due.sort((one, other) => one.dueMs - other.dueMs).slice(0, READ_AT_ONCE);
+      if (batch.length === 0) continue;
+      for (const { thing, outbox } of batch) {
+        this.#due.delete(`${thing}/${outbox}`);
+        this.#sentMs.set(`${thing}/${outbox}`, nowMs);
+      }
+      const sending = this.#send(batch, rank).finally(() => this.#sending.delete(sending));
       this.#sending.add(sending);
     }
     // The time of the last receipt matters only until the next receipt is allowed.
@@ -122,34 +139,60 @@ export class Receipts {
     this.#arm();
   }
 
-  /** Does not wait for earlier receipts, because a slow PUBACK must not delay the receipt of an alert. */
-  async #send(due: readonly OutboxName[]): Promise<void> {
-    const { db, log } = this.#options;
-    const marks = new Map(due.map(({ thing }): [string, Mark] => [thing, this.#robots.get(thing)?.mark ?? [0, 0]]));
-    try {
-      const coverages = await readCoverage(db, due);
-      await Promise.all(coverages.flatMap((coverage) => this.#pages(coverage, marks.get(coverage.thing) ?? [0, 0])));
+  /** Repeats the receipts of those outboxes that have a page without a PUBACK. */
+  async #send(batch: readonly OutboxName[], rank: Rank): Promise<void> {
+    const { log, intervalMs } = this.#options;
+    const failed = new Map<OutboxName, string>();
+    this.#pacing.add(rank);
+    await this.#publish(batch, rank, failed).catch((error: unknown) => {
+      for (const name of batch) failed.set(name, messageOf(error));
+    });
+    if (this.#isStopped) return;
+    if (failed.size === 0) {
       if (this.#isFailing) log.info({ event: 'receipts_recovered' }, 'receipts are published again');
       this.#isFailing = false;
-    } catch (error) {
-      if (!this.#isFailing)
-        log.warn({ event: 'receipts_failed', reason: messageOf(error) }, 'receipts could not be published; the cloud will try again');
-      this.#isFailing = true;
-      const retryMs = this.#nowMs() + Math.min(RETRY_MS, this.#options.intervalMs);
-      for (const name of due) this.#schedule(name, retryMs);
-      this.#arm();
+      return;
     }
+    const [reason] = failed.values();
+    if (!this.#isFailing) log.warn({ event: 'receipts_failed', reason }, 'receipts could not be published; the cloud will try again');
+    this.#isFailing = true;
+    const retryMs = this.#nowMs() + Math.min(RETRY_MS, intervalMs);
+    for (const name of failed.keys()) this.#schedule(name, retryMs, rank);
+    this.#arm();
   }
 
-  #pages({ thing, outbox, accepted, covered }: Coverage, mark: Mark): Promise<void>[] {
+  /** @param failed gets each outbox with a page without a PUBACK, and the reason. */
+  async #publish(batch: readonly OutboxName[], rank: Rank, failed: Map<OutboxName, string>): Promise<void> {
+    const { db, pace } = this.#options;
+    const marks = new Map(batch.map(({ thing }): [string, Mark] => [thing, this.#robots.get(thing)?.mark ?? [0, 0]]));
+    const published: Promise<void>[] = [];
+    try {
+      const coverages = await readCoverage(db, batch);
+      const turns = coverages.flatMap((coverage) =>
+        receiptPages(coverage.covered).map((page) => {
+          const turn = pace.turn(rank);
+          const send = (): Promise<void> => this.#page(coverage, { mark: marks.get(coverage.thing) ?? [0, 0], ...page });
+          published.push(turn.then(send).catch((error: unknown) => void failed.set(coverage, messageOf(error))));
+          return turn;
+        }),
+      );
+      await Promise.allSettled(turns);
+    } finally {
+      this.#pacing.delete(rank);
+      this.#arm();
+    }
+    await Promise.all(published);
+  }
+
+  async #page(
+    { thing, outbox, accepted }: Coverage,
+    page: Omit<Receipt, 'thing' | 'outbox' | 'at' | 'sent_at' | 'accepted'>,
+  ): Promise<void> {
     const prefix = this.#robots.get(thing)?.prefix;
-    if (prefix === undefined) return [];
-    const { receipts } = topicsOf(prefix);
-    return receiptPages(covered).map((page) => {
-      const nowMs = Date.now();
-      const receipt: Receipt = { thing, outbox, at: nowMs, sent_at: nowMs, accepted, mark, ...page };
-      return this.#options.publish(receipts, JSON.stringify(receipt));
-    });
+    if (prefix === undefined) return;
+    const nowMs = Date.now();
+    const receipt: Receipt = { thing, outbox, at: nowMs, sent_at: nowMs, accepted, ...page };
+    await this.#options.publish(topicsOf(prefix).receipts, JSON.stringify(receipt));
   }
 
   #nowMs(): number {

@@ -8,6 +8,7 @@ const SECRET = `at least ${MIN_SECRET_CHARACTERS} secret characters (openssl ran
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const HOUR_MS = 3_600_000;
 const INTERVAL = 'expected a time such as 2s or 5m, at most 1h';
+const PER_SECOND = 'expected a whole number from 1 to 10000';
 const DATABASE =
   'expected postgresql://user:password@host:5432/database, postgresql:///database?host=/var/run/postgresql for a Unix socket, or nothing for the database in the process';
 const ENDPOINT = 'the host name of your AWS IoT Core (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or of another MQTT broker';
@@ -22,6 +23,12 @@ const interval = z
   .string()
   .transform((text) => msFrom(text, 6, ['ms', 's', 'm', 'h']))
   .pipe(z.number(INTERVAL).max(HOUR_MS, INTERVAL));
+
+const perSecond = z
+  .string()
+  .regex(/^\d{1,5}$/, PER_SECOND)
+  .transform(Number)
+  .pipe(z.number().min(1, PER_SECOND).max(10_000, PER_SECOND));
 
 const topicPattern = z.string().superRefine((text, context) => {
   const problem = patternProblem(text);
@@ -50,6 +57,7 @@ export const schema = databaseSchema.extend({
   PUBLIC_TELEMETRY: yesOrNo().prefault('true'),
   DEFAULT_THING: z.string().optional(),
   RECEIPT_INTERVAL: interval.prefault('5m'),
+  PUBLISHES_PER_SECOND: perSecond.prefault('40'),
   RETENTION: parsed(retentionFrom).prefault('readings=90d'),
   ROBOT_SILENT_AFTER: silence.prefault('15m'),
   S3_BUCKET: z.string().optional(),

@@ -30,6 +30,7 @@ export interface Settings extends DatabaseSettings {
   readonly defaultThing: string | null;
   /** Shortest time between two receipts of one outbox, unless a receipt is urgent. */
   readonly receiptIntervalMs: number;
+  readonly publishesPerSecond: number;
   readonly retention: Retention;
   /** A robot that is silent for longer raises an alert. 0 means never. A time that is set for one robot takes precedence. */
   readonly silentAfterMs: number;
@@ -108,6 +109,7 @@ export function settingsFrom(environment: Environment): Settings {
     publicTelemetry: data.PUBLIC_TELEMETRY,
     defaultThing: data.DEFAULT_THING ?? null,
     receiptIntervalMs: data.RECEIPT_INTERVAL,
+    publishesPerSecond: data.PUBLISHES_PER_SECOND,
     retention: data.RETENTION,
     silentAfterMs: data.ROBOT_SILENT_AFTER,
     uploads:

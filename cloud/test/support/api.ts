@@ -73,7 +73,7 @@ export class Api {
       upkeep: () => new Map(),
       ...health,
     });
-    measure(metrics, { health: state, receiptsDue: () => 0, pools: { http: db } });
+    measure(metrics, { health: state, receiptsDue: () => 0, turns: () => ({ command: 0 }), pools: { http: db } });
     const app = await httpServer({
       db,
       log: pino({ level: 'silent' }),

@@ -5,12 +5,16 @@ import { type Receipt, receipt } from '../../../src/wire/index.ts';
 import type { Database } from '../../src/database/database.ts';
 import { Ingest, type IngestOptions } from '../../src/ingest/ingest.ts';
 import type { Message } from '../../src/messages/message.ts';
+import { Pace } from '../../src/receipts/pace.ts';
 import { Receipts } from '../../src/receipts/receipts.ts';
 import { MonitorRows } from '../../src/robots/index.ts';
 
 export interface InstanceOptions {
   readonly patterns?: readonly string[];
   readonly receiptIntervalMs?: number;
+  readonly publishesPerSecond?: number;
+  /** Takes each receipt before it counts as published. A rejection stands for a missing PUBACK. */
+  readonly broker?: (receipt: Receipt) => Promise<void>;
   readonly nowMs?: () => number;
   readonly rate?: IngestOptions['rate'];
   /** Called after each commit, like the receipts. */
@@ -31,17 +35,28 @@ export class Instance {
 
   constructor(
     db: Database,
-    { patterns = ['elderly_bot'], receiptIntervalMs = 3_600_000, nowMs = Date.now, rate, onCommitted }: InstanceOptions = {},
+    {
+      patterns = ['elderly_bot'],
+      receiptIntervalMs = 3_600_000,
+      publishesPerSecond = 40,
+      broker,
+      nowMs = Date.now,
+      rate,
+      onCommitted,
+    }: InstanceOptions = {},
   ) {
     const log = pino({ level: 'silent' });
     this.#receipts = new Receipts({
       db,
       log,
       intervalMs: receiptIntervalMs,
+      pace: new Pace(publishesPerSecond),
       publish: async (topic, payload) => {
         for (const wake of this.#offered.splice(0)) wake();
         if (!this.isConnected) throw new Error('not connected to the broker');
-        this.receipts.push({ topic, receipt: receipt.parse(JSON.parse(payload)) });
+        const published = receipt.parse(JSON.parse(payload));
+        await broker?.(published);
+        this.receipts.push({ topic, receipt: published });
         for (const wake of this.#waiting.splice(0)) wake();
       },
     });

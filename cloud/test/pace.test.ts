@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Pace, RANKS, type Rank } from '../src/receipts/pace.ts';
+
+/** Asks for turns at once. @returns the ranks in the order of their turns, with the time of each. */
+async function turnsOf(pace: Pace, ranks: readonly Rank[]): Promise<{ readonly rank: Rank; readonly ms: number }[]> {
+  const taken: { rank: Rank; ms: number }[] = [];
+  await Promise.all(ranks.map((rank) => pace.turn(rank).then(() => taken.push({ rank, ms: performance.now() }))));
+  return taken;
+}
+
+const many = (rank: Rank, count: number): Rank[] => Array.from({ length: count }, () => rank);
+
+test('no second has more turns than were saved plus those of the second', async () => {
+  const taken = await turnsOf(new Pace(50), many(RANKS.interval, 150));
+  const startMs = taken[0]?.ms ?? 0;
+  assert.ok((taken[149]?.ms ?? 0) - startMs >= 1_900, 'the last 100 turns take 2 s');
+  for (const { ms } of taken) assert.ok(taken.filter((other) => other.ms >= ms && other.ms < ms + 1_000).length <= 101);
+});
+
+test('commands and receipts of alerts take turns, then come receipts for a presence, then the others', async () => {
+  const { command, alert, presence, interval } = RANKS;
+  const pace = new Pace(100);
+  await turnsOf(pace, many(interval, 100));
+  const taken = await turnsOf(pace, [...many(interval, 2), ...many(presence, 2), ...many(alert, 4), ...many(command, 2)]);
+  assert.deepEqual(
+    taken.map(({ rank }) => rank),
+    [command, alert, command, alert, alert, alert, presence, presence, interval, interval],
+  );
+});
+
+test('a flood of one rank is counted, and its end refuses what waits', async () => {
+  const pace = new Pace(1);
+  await pace.turn(RANKS.command);
+  const refused = [pace.turn(RANKS.alert), pace.turn(RANKS.presence), pace.turn(RANKS.presence)].map((turn) =>
+    assert.rejects(turn, /stopping/),
+  );
+  assert.deepEqual(pace.waiting, { command: 0, alert: 1, presence: 2, interval: 0 });
+  pace.close();
+  await Promise.all(refused);
+  await assert.rejects(pace.turn(RANKS.command), /stopping/);
+});
