@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { pbkdf2 } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { Passwords } from '../src/auth/credentials.ts';
 import { HttpError } from '../src/http/index.ts';
 
@@ -21,4 +25,35 @@ describe('many logins at once', () => {
     }
     assert.equal(await passwords.matches('right', hash), true);
   });
+
+  it('take no thread of the pool, which inflates messages for the ingest', async () => {
+    const passwords = new Passwords();
+    await passwords.prepare();
+    const others = Number(process.env.UV_THREADPOOL_SIZE ?? 4) - 1;
+    const ended: string[] = [];
+    const slow = Array.from({ length: others }, () => promisify(pbkdf2)('x', 'y', 2_000_000, 32, 'sha512').then(() => ended.push('slow')));
+    const checked = passwords.matches('wrong', null).then(() => ended.push('password'));
+    await promisify(gzip)('a message').then(() => ended.push('message'));
+    await Promise.all([checked, ...slow]);
+    assert.equal(ended[0], 'message');
+  });
+
+  it('are checked by a new process after one failed or was killed', async () => {
+    const passwords = new Passwords(QUICK);
+    const hash = await passwords.hash('right');
+    // bcrypt refuses a password that is not text.
+    await assert.rejects(passwords.matches(null as unknown as string, hash), /the process that hashes passwords ended with 1/);
+    assert.equal(await passwords.matches('right', hash), true);
+    const slow = new Passwords(20).hash('right');
+    assert.equal(hashers().length, 1);
+    for (const pid of hashers()) process.kill(pid, 'SIGKILL');
+    await assert.rejects(slow, /ended with SIGKILL/);
+    assert.equal(await passwords.matches('wrong', hash), false);
+  });
 });
+
+/** The processes that this one started to hash passwords. */
+function hashers(): number[] {
+  const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  return pids.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('hashing'));
+}

@@ -1,26 +1,34 @@
 // Hashes the passwords of users and issues their tokens.
+import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import bcrypt from 'bcrypt';
+import { once } from 'node:events';
+import { extname } from 'node:path';
 import fastq from 'fastq';
 import { jwtVerify, SignJWT } from 'jose';
 import { HttpError } from '../http/index.ts';
+import type { HashingTask } from './hashing.ts';
 
 const BCRYPT_COST = 12;
 /** bcrypt ignores all bytes after the 72nd, so the API refuses longer passwords. */
 export const MAX_PASSWORD_BYTES = 72;
-/**
- * At most one hash is computed at a time, because a hash occupies a core for 0.25 s and one of the four threads that the ingest also needs, for
- * zlib. A family logs in once a week. More than this many waiting requests come from guessing.
- */
+/** A hash takes 0.25 s, and one is computed at a time. A family logs in once a week, so more waiting requests come from guessing. */
 const MAX_WAITING = 16;
 const RETRY_AFTER_S = 5;
 const TOKEN_LIFETIME_S = 7 * 24 * 3_600;
 const ALGORITHM = 'HS256';
 
-/** bcrypt hashes, computed off the event loop, one at a time. A check of an unknown user takes as long, so timing does not reveal who is registered. */
+const HASHING = new URL(`./hashing${extname(import.meta.url)}`, import.meta.url);
+
+/** Common to all, so that there is one process for all hashes, and it computes one at a time. */
+const queue = fastq.promise(compute, 1);
+let hasher: ChildProcess | null = null;
+
+/**
+ * bcrypt hashes, computed one at a time in a process of their own. A check of an unknown user takes as long, so timing does not reveal who is
+ * registered.
+ */
 export class Passwords {
   readonly #cost: number;
-  readonly #queue = fastq.promise((work: () => Promise<unknown>) => work(), 1);
   #unknownUsersHash: Promise<string> | null = null;
 
   /** @param cost the binary logarithm of the number of rounds. */
@@ -30,21 +38,13 @@ export class Passwords {
 
   /** @throws HttpError 503 if too many requests wait. */
   async hash(password: string): Promise<string> {
-    let hash = '';
-    await this.#inTurn(async () => {
-      hash = await bcrypt.hash(password, this.#cost);
-    });
-    return hash;
+    return String(await this.#inTurn({ password, cost: this.#cost }));
   }
 
-  /** @param hash null if the user does not exist. @throws HttpError 503 if too many requests wait. */
-  async matches(password: string, hash: string | null): Promise<boolean> {
-    const compared = hash ?? (await this.prepare());
-    let isSame = false;
-    await this.#inTurn(async () => {
-      isSame = await bcrypt.compare(password, compared);
-    });
-    return isSame && hash !== null;
+  /** @param hash null if the user does not exist. @param isKnown see `admit`. @throws HttpError 503 if too many requests wait. */
+  async matches(password: string, hash: string | null, isKnown = false): Promise<boolean> {
+    const isSame = await this.#inTurn({ password, hash: hash ?? (await this.prepare()) }, isKnown);
+    return isSame === true && hash !== null;
   }
 
   /** Creates the hash for unknown users. Called at startup, so that the first check of an unknown user is not slower. */
@@ -53,10 +53,50 @@ export class Passwords {
     return this.#unknownUsersHash;
   }
 
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    if (this.#queue.length() >= MAX_WAITING) throw new HttpError(503, 'too many logins at the moment; try again later', RETRY_AFTER_S);
-    await this.#queue.push(work);
+  /**
+   * Called before an attempt is counted, so that a refusal for lack of time costs the caller no attempt.
+   * @param isKnown whether the caller has logged in before. Such callers go first, and strangers leave places for them.
+   * @throws HttpError 503
+   */
+  admit(isKnown = false): void {
+    if (queue.length() < (isKnown ? 2 * MAX_WAITING : MAX_WAITING)) return;
+    throw new HttpError(503, 'too many logins at the moment; try again later', RETRY_AFTER_S);
   }
+
+  async #inTurn(task: HashingTask, isKnown = false): Promise<unknown> {
+    this.admit(isKnown);
+    return isKnown ? queue.unshift(task) : queue.push(task);
+  }
+}
+
+/** A process that ends, for whatever reason, fails only this task: the next one starts another process. */
+async function compute(task: HashingTask): Promise<unknown> {
+  hasher ??= startHasher();
+  const { channel } = hasher;
+  const answered = new AbortController();
+  // An idle process does not keep the cloud alive.
+  channel?.ref();
+  try {
+    const ended = once(hasher, 'exit', answered).then(([code, signal]) => {
+      throw new Error(`the process that hashes passwords ended with ${String(signal ?? code)}`);
+    });
+    const answer = once(hasher, 'message', answered);
+    hasher.send(task);
+    const [result]: unknown[] = await Promise.race([answer, ended]);
+    return result;
+  } finally {
+    answered.abort();
+    channel?.unref();
+  }
+}
+
+function startHasher(): ChildProcess {
+  const started = fork(HASHING, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const forget = (): void => {
+    if (hasher === started) hasher = null;
+  };
+  started.on('exit', forget).on('error', forget).unref();
+  return started;
 }
 
 export interface Bearer {
@@ -82,6 +122,15 @@ export class Tokens {
       .setIssuedAt(nowS)
       .setExpirationTime(nowS + TOKEN_LIFETIME_S)
       .sign(this.#key);
+  }
+
+  /** @returns the user whom the token was issued to, even if it has expired; null if it is no token of this cloud. */
+  async issuedTo(authorization: string | undefined): Promise<number | null> {
+    const token = /^Bearer (.+)$/i.exec(authorization ?? '')?.[1] ?? '';
+    // No token expires before 1970.
+    const options = { algorithms: [ALGORITHM], currentDate: new Date(0) };
+    const verified = await jwtVerify(token, this.#key, options).catch(() => null);
+    return verified && Number(verified.payload.sub);
   }
 
   /** @throws HttpError 401. */

@@ -1,0 +1,14 @@
+// The process that computes bcrypt hashes. They occupy a core for long, and neither the event loop nor libuv's pool, which the ingest needs for
+// zlib. It has a low priority, and ends with the process that started it.
+import { setPriority } from 'node:os';
+import bcrypt from 'bcrypt';
+
+const LOW_PRIORITY = 10;
+
+/** With `cost`, a new hash. With `hash`, whether it is the password's. */
+export type HashingTask = { readonly password: string } & ({ readonly cost: number } | { readonly hash: string });
+
+setPriority(LOW_PRIORITY);
+process.on('message', (task: HashingTask) => {
+  process.send?.('cost' in task ? bcrypt.hashSync(task.password, task.cost) : bcrypt.compareSync(task.password, task.hash));
+});
