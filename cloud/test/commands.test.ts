@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import { command as commandSchema } from '../../src/wire/index.ts';
+import { RATE_LIMITS } from '../src/auth/limits.ts';
 import { argumentProblem, Commands } from '../src/commands/commands.ts';
 import type { Database } from '../src/database/index.ts';
 import { Api } from './support/api.ts';
@@ -258,5 +259,35 @@ onEachDatabase('commands', (db, another) => {
     assert.deepEqual([first.status, second.status], [503, 202]);
     assert.ok((first.body as { detail: string }).detail.includes((second.body as { id: string }).id));
     assert.equal(published.length, before);
+  });
+
+  test('commands are limited per user and robot; stop has a limit of its own', async () => {
+    const thing = await robot();
+    const limits = { ...RATE_LIMITS, command: { windowS: 3_600, perUser: 2, perRobot: 3 } };
+    const strict = await Api.open(db(), { limits });
+    const [ann, bob] = [await strict.register(thing), await strict.register(thing)];
+    const give = (token: string, command: string) =>
+      strict.ask('POST', '/commands', { token, body: { command, ...(command === 'buzzer' && { value: true }) } });
+    const given = [];
+    for (const { token } of [ann, ann, ann, bob, bob]) given.push(await give(token, 'buzzer'));
+    assert.deepEqual(
+      given.map(({ status }) => status),
+      [202, 202, 429, 202, 429],
+    );
+    assert.ok(Number(given.at(-1)?.headers['retry-after']) > 0);
+    assert.equal((await give(ann.token, 'stop')).status, 202);
+    await strict.close();
+  });
+
+  test('a repeat of a command that was sent is no further command for the limits', async () => {
+    const thing = await robot();
+    const strict = await Api.open(db(), { limits: { ...RATE_LIMITS, command: { windowS: 3_600, perUser: 1, perRobot: 9 } } });
+    const { token } = await strict.register(thing);
+    const give = (key: string) =>
+      strict.ask('POST', '/commands', { token, body: { command: 'buzzer', value: true }, headers: { 'idempotency-key': key } });
+    const [first, repeat, next] = [await give('a'), await give('a'), await give('b')];
+    assert.deepEqual([first.status, repeat.status, next.status], [202, 202, 429]);
+    assert.deepEqual((repeat.body as { id: string }).id, (first.body as { id: string }).id);
+    await strict.close();
   });
 });

@@ -18,7 +18,7 @@ const THING = 'elderly-bot';
 /** More than a run can announce. The daily limit has its own tests. */
 const DAILY_BYTES = 2 ** 50;
 /** Effectively no rate limits. They have their own tests. */
-const UNLIMITED = { tries: Number.MAX_SAFE_INTEGER, windowS: 60 };
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
 const COMMANDS = [
   { name: 'buzzer', args: { type: 'object', properties: { value: { type: 'boolean' } }, additionalProperties: false }, motion: false },
   { name: 'stop', args: {}, motion: false },
@@ -48,8 +48,8 @@ export async function startFuzzedCloud(): Promise<FuzzedCloud> {
   await instance.send('elderly_bot/telemetry', telemetry({ thing: THING, accepted: 5 }, rows, { state_seq: 5, fall: true, battery: 80 }));
   await instance.stop();
   const store = new ObjectStore({ bucket: BUCKET, endpoint: objects.endpoint, credentials: objects.credentials, region: REGION });
-  const perBoth = { perPhone: UNLIMITED, perAddress: UNLIMITED };
-  const limits = { login: perBoth, register: perBoth };
+  const attempts = { windowS: 60, perPhone: UNLIMITED, perPhoneAnywhere: UNLIMITED, perNetwork: UNLIMITED, all: UNLIMITED };
+  const limits = { login: attempts, register: attempts, command: { windowS: 60, perUser: UNLIMITED, perRobot: UNLIMITED } };
   const api = await Api.open(db, { limits, uploads: new Uploads({ db, store, dailyBytes: DAILY_BYTES }) });
   const failures: string[] = [];
   const answers: Record<string, Record<number, number>> = {};

@@ -1,71 +1,140 @@
-// Limits the rate of logins and registrations. The database counts the attempts, so all instances share the limits and a restart resets
-// nothing. A window begins with its first attempt and ends by the database's clock.
+// Limits the rate of logins, registrations and commands. The database counts the attempts, so all instances share the limits and a restart
+// resets nothing. A limit delays: it admits a number of attempts at once, and later one after the other, by the database's clock.
 import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import type { Database } from '../database/index.ts';
 import { HttpError } from '../http/index.ts';
 
-interface Limit {
-  readonly tries: number;
-  readonly windowS: number;
-}
-
+/** Attempts in `windowS`. All may come at once; the next is admitted after an equal share of the window. */
 export interface AuthLimits {
-  readonly perPhone: Limit;
-  readonly perAddress: Limit;
+  readonly windowS: number;
+  /** Counts a phone in each network by itself, so that a stranger who guesses does not lock the owner out. */
+  readonly perPhone: number;
+  /** Counts a phone in all networks. */
+  readonly perPhoneAnywhere: number;
+  /** Higher than that of a phone, because a family or a mobile network may share one address. */
+  readonly perNetwork: number;
+  /** Counts everybody, because each attempt costs 0.25 s of a core. */
+  readonly all: number;
 }
 
-/** The limit per address is higher, because a family or a mobile network may share one address. */
-export const LOGIN_LIMITS: AuthLimits = { perPhone: { tries: 10, windowS: 900 }, perAddress: { tries: 60, windowS: 900 } };
-export const REGISTER_LIMITS: AuthLimits = { perPhone: { tries: 5, windowS: 3_600 }, perAddress: { tries: 20, windowS: 3_600 } };
+/** How long a network stays known after the last login from it. */
+const KNOWN_DAYS = 90;
+
+export interface Attempt {
+  readonly phone: string;
+  readonly address: string;
+  /** An earlier token of this user. Strangers cannot use up its limit. */
+  readonly device?: string | null;
+  /** Whether the phone has logged in from this network. Strangers elsewhere then cannot use up its limit. */
+  readonly isKnown?: boolean;
+}
+
+export interface CommandLimits {
+  readonly windowS: number;
+  readonly perUser: number;
+  readonly perRobot: number;
+}
+
+export interface RateLimits {
+  readonly login: AuthLimits;
+  readonly register: AuthLimits;
+  readonly command: CommandLimits;
+}
+
+export const RATE_LIMITS: RateLimits = {
+  login: { windowS: 900, perPhone: 10, perPhoneAnywhere: 100, perNetwork: 60, all: 1_800 },
+  register: { windowS: 3_600, perPhone: 5, perPhoneAnywhere: 20, perNetwork: 20, all: 1_000 },
+  command: { windowS: 60, perUser: 120, perRobot: 240 },
+};
 
 export class AttemptLimits {
   readonly #db: Database;
   readonly #secretKey: string;
+  readonly #limits: RateLimits;
 
-  constructor(db: Database, secretKey: string) {
+  constructor(db: Database, secretKey: string, limits = RATE_LIMITS) {
     this.#db = db;
     this.#secretKey = secretKey;
+    this.#limits = limits;
   }
 
-  /** Counts an attempt. @throws HttpError 429 above the limit, with the time until the next attempt is allowed. */
-  async count(action: 'login' | 'register', phone: string, address: string, { perPhone, perAddress }: AuthLimits): Promise<void> {
-    const [phoneName, addressName] = [this.#nameOf(`${action} phone ${phone}`), this.#nameOf(`${action} address ${networkOf(address)}`)];
-    const rows = await this.#db.query<{ name: string; count: number; wait_s: number }>(COUNT, [
-      [phoneName, addressName],
-      [perPhone.windowS, perAddress.windowS],
-    ]);
-    const exceeded = rows.filter(({ name, count }) => count > (name === phoneName ? perPhone : perAddress).tries);
-    if (exceeded.length === 0) return;
-    const waitS = Math.max(1, ...exceeded.map((row) => row.wait_s));
-    throw new HttpError(429, `too many attempts; try again in ${waitS} s`, waitS);
+  /**
+   * Counts an attempt. The first limits are those of its own place, so an attempt above them uses nothing of what is common to others.
+   * @throws HttpError 429 above a limit, with the time until the next attempt is admitted.
+   */
+  async count(action: 'login' | 'register', { phone, address, device = null, isKnown = false }: Attempt): Promise<void> {
+    const { windowS, perPhone, perPhoneAnywhere, perNetwork, all } = this.#limits[action];
+    const take = (name: string, most: number): Promise<void> => this.#take(windowS, `${action} ${name}`, most);
+    if (device !== null) return take(`phone ${phone} with ${device}`, perPhone);
+    const network = networkOf(address);
+    await take(`network ${network}`, perNetwork);
+    await take(`phone ${phone} in ${network}`, perPhone);
+    if (isKnown) return;
+    await take(`phone ${phone}`, perPhoneAnywhere);
+    await take('all', all);
   }
 
-  /** Deletes windows that ended more than an hour ago. */
+  /** Whether this phone has logged in from this network. */
+  async knows(phone: string, address: string): Promise<boolean> {
+    const rows = await this.#db.query('select from attempts where name = $1 and resets_at > now()', [this.#knownName(phone, address)]);
+    return rows.length > 0;
+  }
+
+  async remember(phone: string, address: string): Promise<void> {
+    const until = `now() + interval '${KNOWN_DAYS} days'`;
+    await this.#db.query(
+      `insert into attempts (name, count, resets_at) values ($1, 0, ${until}) on conflict (name) do update set resets_at = ${until}`,
+      [this.#knownName(phone, address)],
+    );
+  }
+
+  /** Counts a command. `stop` has a count of its own, so that no other command delays it. @throws HttpError 429 */
+  async countCommand(command: string, userId: number, thing: string): Promise<void> {
+    const { windowS, perUser, perRobot } = this.#limits.command;
+    const kind = command === 'stop' ? 'stop' : 'command';
+    await this.#take(windowS, `${kind} of ${userId} to ${thing}`, perUser);
+    await this.#take(windowS, `${kind} to ${thing}`, perRobot);
+  }
+
+  /** Deletes limits that were last used more than an hour before they are full again, and networks that are no longer known. */
   async forget(): Promise<void> {
     await this.#db.query(`delete from attempts where resets_at < clock_timestamp() - interval '1 hour'`);
   }
 
-  #nameOf(text: string): string {
-    return createHmac('sha256', this.#secretKey).update(text).digest('base64url');
+  async #take(windowS: number, name: string, most: number): Promise<void> {
+    const stepS = windowS / most;
+    const [row] = await this.#db.query<{ count: number; used_s: number }>(TAKE, [this.#hash(name), stepS, windowS]);
+    if (row?.count !== 0) return;
+    const waitS = Math.max(1, Math.ceil(row.used_s + stepS - windowS));
+    throw new HttpError(429, `too many attempts; try again in ${waitS} s`, waitS);
+  }
+
+  #knownName(phone: string, address: string): string {
+    return this.#hash(`known phone ${phone} in ${networkOf(address)}`);
+  }
+
+  #hash(name: string): string {
+    return createHmac('sha256', this.#secretKey).update(name).digest('base64url');
   }
 }
 
-/** Every instance locks the rows in the order of their names, so that two instances cannot deadlock. */
-const COUNT = `
-insert into attempts as a (name, count, resets_at)
-select n.name, 1, clock_timestamp() + n.window_s * interval '1 s' from unnest($1::text[], $2::int[]) as n(name, window_s) order by n.name
+/**
+ * Each admitted attempt moves `resets_at` by a step; it may be a window ahead. Half a step of tolerance covers the differences of concurrent
+ * clocks. `count` is 0 for a refused attempt.
+ */
+const ADMITTED = `greatest(a.resets_at, now()) + (excluded.resets_at - now()) / 2 < now() + $3::float8 * interval '1 s'`;
+const TAKE = `
+insert into attempts as a (name, count, resets_at) values ($1, 1, now() + $2::float8 * interval '1 s')
 on conflict (name) do update set
-  count = case when a.resets_at <= clock_timestamp() then 1 else least(a.count + 1, 1000000) end,
-  resets_at = case when a.resets_at <= clock_timestamp() then excluded.resets_at else a.resets_at end
-returning name, count, ceil(extract(epoch from resets_at - clock_timestamp()))::int as wait_s`;
+  count = (${ADMITTED})::int,
+  resets_at = case when ${ADMITTED} then greatest(a.resets_at, now()) + (excluded.resets_at - now()) else a.resets_at end
+returning count, extract(epoch from resets_at - now())::float8 as used_s`;
 
-/** The /64 network of an IPv6 address, because an IPv6 client usually controls a whole /64. An IPv4 address is returned unchanged. */
+/** The /48 network of an IPv6 address, because a site usually has a whole /48. An IPv4 address, also one mapped into IPv6, is its own network. */
 function networkOf(address: string): string {
-  if (isIP(address) !== 6) return address;
-  const [head = '', tail] = address.split('::');
-  const first = head.split(':').filter(Boolean);
-  const last = (tail ?? '').split(':').filter(Boolean);
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - first.length - last.length);
-  return [...first, ...Array<string>(zeros).fill('0'), ...last].slice(0, 4).join(':');
+  if (isIP(address) === 0) return address;
+  const parsed = ipaddr.process(address);
+  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 3).join(':') : parsed.toString();
 }

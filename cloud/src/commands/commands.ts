@@ -100,14 +100,12 @@ export class Commands {
   }
 
   /**
-   * @returns the new command, or the one that the key already names.
+   * @returns the new command, or the one that a concurrent request has sent under its key.
    * @throws HttpError 409, 413 or 422 that names the wrong field, or 503 if the broker does not accept the command.
    */
   async issue(request: CommandRequest): Promise<IssuedCommand> {
     const { db } = this.#options;
     const { thing, command, userId, key = null } = request;
-    const earlier = await this.#earlier(request);
-    if (earlier) return earlier;
     const [robot] = await db.query<RobotRow>('select prefix, online, commands from robots where thing = $1', [thing]);
     if (!robot) throw new HttpError(409, `thing: ${thing} has never sent a message`);
     const args = argumentsOf(request, robot.commands ?? []);
@@ -124,7 +122,7 @@ export class Commands {
       [id, thing, command, storableJson(args), userId, issued_at, expires_at, key],
     );
     if (!added) {
-      const concurrent = await this.#earlier(request);
+      const concurrent = await this.earlier(request);
       if (concurrent) return concurrent;
       throw new HttpError(409, `id: a command ${id} was given before; sign the command again with a new id`);
     }
@@ -133,7 +131,7 @@ export class Commands {
   }
 
   /** @returns the command that the key names; null if it names none yet. @throws HttpError 422 if it names another command. */
-  async #earlier({ thing, command, ttlS, signed, userId, key, ...request }: CommandRequest): Promise<IssuedCommand | null> {
+  async earlier({ thing, command, ttlS, signed, userId, key, ...request }: CommandRequest): Promise<IssuedCommand | null> {
     if (key === undefined) return null;
     const [found] = await this.#options.db.query<IssuedCommand & { same: boolean }>(
       `select c.id, c.expires_at, coalesce(r.online, false) as online,

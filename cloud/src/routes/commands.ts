@@ -1,6 +1,7 @@
 // POST /commands and GET /commands/{id}, for members.
 import { z } from 'zod';
 import { COMMAND_ID_PATTERN, commandName, RESULT_REASONS, RESULT_STATUSES } from '../../../src/wire/index.ts';
+import type { AttemptLimits } from '../auth/index.ts';
 import type { Commands, SignedFields } from '../commands/index.ts';
 import { component, errors, HttpError } from '../http/index.ts';
 import { type Context, forUsers, thingParameter } from './context.ts';
@@ -73,7 +74,7 @@ const command = component(
   }),
 );
 
-export function commandRoutes({ app, auth }: Context, commands: Commands): void {
+export function commandRoutes({ app, auth }: Context, commands: Commands, attempts: AttemptLimits): void {
   app.post(
     '/commands',
     forUsers(auth, 'commands', {
@@ -83,14 +84,16 @@ export function commandRoutes({ app, auth }: Context, commands: Commands): void 
         'The cloud checks the command against the announced commands. GET /commands/{id} and the stream report the result. A command that the robot announced with signed: required needs sig, id, issued_at and expires_at, as they were signed.',
       headers: z.object({ 'idempotency-key': commandKey.optional() }),
       body: commandRequest,
-      response: { 202: accepted, ...errors(401, 403, 409, 413, 415, 422) },
+      response: { 202: accepted, ...errors(401, 403, 409, 413, 415, 422, 429) },
     }),
     async (request, reply) => {
       const { thing: named, ttl_s: ttlS, command: name, value, args, ...given } = request.body;
       const thing = await auth.robotOf(request, named);
       const [userId, key] = [auth.userOf(request), request.headers['idempotency-key']];
       const order = { thing, command: name, value, args, ttlS, signed: signedFields(given), userId, key };
-      return reply.code(202).send(await commands.issue(order));
+      const earlier = await commands.earlier(order);
+      if (!earlier) await attempts.countCommand(name, userId, thing);
+      return reply.code(202).send(earlier ?? (await commands.issue(order)));
     },
   );
 

@@ -1,8 +1,8 @@
 // POST /auth/register and /auth/login: inherited routes (docs/reference/protocol.md) without a token. An unknown phone and a wrong password
 // get the same answer in the same time.
 import { z } from 'zod';
-import type { AttemptLimits, AuthLimits, Passwords, Tokens } from '../auth/index.ts';
-import { addUser, findUser, LOGIN_LIMITS, MAX_PASSWORD_BYTES, REGISTER_LIMITS } from '../auth/index.ts';
+import type { AttemptLimits, Passwords, Tokens } from '../auth/index.ts';
+import { addUser, findUser, MAX_PASSWORD_BYTES } from '../auth/index.ts';
 import { component, errors, HttpError, OPEN, TAGS } from '../http/index.ts';
 import { type Context, printable } from './context.ts';
 
@@ -25,12 +25,9 @@ export interface CredentialOptions {
   readonly tokens: Tokens;
   readonly passwords: Passwords;
   readonly attempts: AttemptLimits;
-  readonly limits?: { readonly login: AuthLimits; readonly register: AuthLimits };
 }
 
-export function credentialRoutes({ app, db }: Context, options: CredentialOptions): void {
-  const { tokens, passwords, attempts, limits = { login: LOGIN_LIMITS, register: REGISTER_LIMITS } } = options;
-
+export function credentialRoutes({ app, db }: Context, { tokens, passwords, attempts }: CredentialOptions): void {
   app.post(
     '/auth/register',
     {
@@ -46,7 +43,8 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
     },
     async (request) => {
       const { phone, password } = request.body;
-      await attempts.count('register', phone, request.ip, limits.register);
+      passwords.admit();
+      await attempts.count('register', { phone, address: request.ip });
       const userId = await addUser(db, phone, await passwords.hash(password));
       if (userId === null) throw new HttpError(400, 'this phone is already registered');
       return { message: 'registered', access_token: await tokens.issue(userId), token_type: 'bearer' as const };
@@ -60,6 +58,8 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
         operationId: 'login',
         tags: [TAGS.inherited.name],
         summary: 'Get a token for 7 days',
+        description:
+          'An app should send its previous token in Authorization, even an expired one. Attempts of strangers then cannot delay this login.',
         security: OPEN,
         body: credentials,
         response: { 200: token, ...errors(401, 413, 415, 422, 429) },
@@ -67,10 +67,15 @@ export function credentialRoutes({ app, db }: Context, options: CredentialOption
     },
     async (request) => {
       const { phone, password } = request.body;
-      await attempts.count('login', phone, request.ip, limits.login);
       const user = await findUser(db, phone);
-      const matches = await passwords.matches(password, user?.hashed_password ?? null);
+      const { authorization } = request.headers;
+      const device = user && (await tokens.issuedTo(authorization)) === user.id ? (authorization ?? null) : null;
+      const attempt = { phone, address: request.ip, device, isKnown: device !== null || (await attempts.knows(phone, request.ip)) };
+      passwords.admit(attempt.isKnown);
+      await attempts.count('login', attempt);
+      const matches = await passwords.matches(password, user?.hashed_password ?? null, attempt.isKnown);
       if (!user || !matches) throw new HttpError(401, 'phone or password is wrong');
+      await attempts.remember(phone, request.ip);
       return { access_token: await tokens.issue(user.id), token_type: 'bearer' as const };
     },
   );

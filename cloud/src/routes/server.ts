@@ -37,7 +37,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   robotRoutes(context);
   alertRoutes(context, uploads);
   uploadRoutes(context, uploads);
-  commandRoutes(context, options.commands);
+  commandRoutes(context, options.commands, options.credentials.attempts);
   machineRoutes(context, options);
   return app;
 }

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { Auth } from '../../src/auth/auth.ts';
 import { Passwords, Tokens } from '../../src/auth/credentials.ts';
 import { Devices, type DevicesOptions } from '../../src/auth/devices.ts';
-import { AttemptLimits, type AuthLimits } from '../../src/auth/limits.ts';
+import { AttemptLimits, type RateLimits } from '../../src/auth/limits.ts';
 import { invite } from '../../src/auth/members.ts';
 import { Commands } from '../../src/commands/commands.ts';
 import type { Database } from '../../src/database/database.ts';
@@ -42,8 +42,7 @@ export function newPhone(): string {
 export interface ApiOptions extends Partial<Omit<ServerOptions, 'health'>> {
   readonly health?: Partial<HealthOptions>;
   readonly device?: Partial<DevicesOptions>;
-  /** Rate limits of registrations and logins. */
-  readonly limits?: { readonly login: AuthLimits; readonly register: AuthLimits };
+  readonly limits?: RateLimits;
 }
 
 export class Api {
@@ -81,8 +80,7 @@ export class Api {
       credentials: {
         tokens,
         passwords: new Passwords(QUICK_COST),
-        attempts: new AttemptLimits(db, SECRET_KEY),
-        ...(limits && { limits }),
+        attempts: new AttemptLimits(db, SECRET_KEY, limits),
       },
       health: state,
       metrics,
