@@ -22,7 +22,7 @@ export function heldReadings(stateDir: string): Kept[] {
 
 /** Anything that runs SQL: a pg client or PGlite. */
 export interface Queries {
-  query(sql: string): Promise<{ rows: unknown[] }>;
+  query(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
 export async function committedReadings(database: Queries): Promise<Kept[]> {

@@ -1,4 +1,4 @@
-// A robot in a network of namespaces: a whole agent with a simulated ROS, to which falls are published one after the other.
+// A whole agent with a simulated ROS, to which falls are published one after the other. A witness hears its broker.
 import { join } from 'node:path';
 import { type Program, ROOT } from '../../scripts/lab/program.ts';
 import { loadConfig } from '../../src/config/index.ts';
@@ -11,6 +11,9 @@ const CONNECTED_WITHIN_MS = 120_000;
 /** After this time an alert counts as lost. */
 const PATIENCE_MS = 300_000;
 
+/** Starts programs of the robot. */
+export type Place = Pick<RobotNetwork, 'program'>;
+
 export class FallingRobot {
   readonly #witness: Witness;
   readonly #agent: Program;
@@ -18,7 +21,7 @@ export class FallingRobot {
   #published = 0;
   #expected = 0;
 
-  private constructor(network: RobotNetwork, witness: Witness, config: string) {
+  private constructor(network: Place, witness: Witness, config: string) {
     this.#witness = witness;
     this.#stateDir = loadConfig(config, process.env).config.state_dir;
     const life = join(ROOT, 'test/faults/uplinksLife.ts');
@@ -26,7 +29,7 @@ export class FallingRobot {
   }
 
   /** Resolves when the agent has delivered one fall. */
-  static async start(network: RobotNetwork, witness: Witness, config: string): Promise<FallingRobot> {
+  static async start(network: Place, witness: Witness, config: string): Promise<FallingRobot> {
     const robot = new FallingRobot(network, witness, config);
     await robot.#agent.event('connected', undefined, CONNECTED_WITHIN_MS);
     await robot.fall();

@@ -7,7 +7,7 @@ import { AGENT, type LogLine, Program, ROOT } from '../../scripts/lab/program.ts
 import { type BenchFiles, benchCertificates, type IssuedFiles, type LeafOptions } from '../../src/identity/index.ts';
 import type { Status } from '../../src/status/index.ts';
 import { awaitStatus } from './agentStatus.ts';
-import { Mosquitto } from './mosquitto.ts';
+import { Mosquitto, type MosquittoOptions } from './mosquitto.ts';
 
 export const THING = 'elderly-bot';
 
@@ -53,12 +53,13 @@ export class Bench {
     writeFileSync(this.configFile, `${ROBOT}${more}`);
   }
 
-  static async start(): Promise<Bench> {
+  /** @param broker changes the broker's options. */
+  static async start(broker: MosquittoOptions = {}): Promise<Bench> {
     const folder = mkdtempSync(join(tmpdir(), 'elderly-bot-e2e-'));
     mkdirSync(folder, { recursive: true });
     const files = await benchCertificates(join(folder, 'certs'), THING);
     const acl = mosquittoAcl({ prefix: 'elderly_bot', thing: THING });
-    return new Bench(folder, files, await Mosquitto.start({ certificates: files, acl }));
+    return new Bench(folder, files, await Mosquitto.start({ certificates: files, acl, ...broker }));
   }
 
   /** Another client certificate of the bench's own CA. */
@@ -127,8 +128,8 @@ export class Bench {
     ];
   }
 
-  run(name: string, command: string, args: string[]): Program {
-    return this.#keep(new Program(name, command, args));
+  run(name: string, command: string, args: readonly string[], env?: NodeJS.ProcessEnv): Program {
+    return this.#keep(new Program(name, command, args, env));
   }
 
   /** Polls the agent's status every 50 ms and resolves with the first that fits. */

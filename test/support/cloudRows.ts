@@ -12,11 +12,13 @@ interface Found {
   readonly value: ReadingValue;
 }
 
-export async function cloudRows(database: Queries): Promise<Row[]> {
+/** @param thing reads only the rows of this robot. */
+export async function cloudRows(database: Queries, thing: string | null = null): Promise<Row[]> {
   const { rows } = await database.query(
-    `select outbox, seq, channel, value from readings
-     union all select outbox, seq, null, null from results
-     union all select outbox, seq, null, null from events`,
+    `select outbox, seq, channel, value from readings where thing = coalesce($1, thing)
+     union all select outbox, seq, null, null from results where thing = coalesce($1, thing)
+     union all select outbox, seq, null, null from events where thing = coalesce($1, thing)`,
+    [thing],
   );
   return (rows as Found[]).map(({ outbox, seq, channel, value }) => ({
     outbox,

@@ -14,22 +14,30 @@ export class EventStream {
   /** Resolves when the server ends the stream. */
   readonly ended: Promise<void>;
   readonly #leaving: AbortController;
+  readonly #heard: (event: StreamEvent) => void;
   #waiting: (() => void)[] = [];
 
-  private constructor(answer: Response, leaving: AbortController) {
+  private constructor(answer: Response, leaving: AbortController, heard: (event: StreamEvent) => void) {
+    this.#heard = heard;
     this.status = answer.status;
     this.headers = answer.headers;
     this.#leaving = leaving;
     this.ended = this.#read(answer);
   }
 
-  static async open(url: string, token: string | null, lastEventId?: string): Promise<EventStream> {
+  /** @param heard called for each event. */
+  static async open(
+    url: string,
+    token: string | null,
+    lastEventId?: string,
+    heard: (event: StreamEvent) => void = () => {},
+  ): Promise<EventStream> {
     const leaving = new AbortController();
     const headers = {
       ...(token && { authorization: `Bearer ${token}` }),
       ...(lastEventId !== undefined && { 'last-event-id': lastEventId }),
     };
-    return new EventStream(await fetch(url, { headers, signal: leaving.signal }), leaving);
+    return new EventStream(await fetch(url, { headers, signal: leaving.signal }), leaving, heard);
   }
 
   get lastId(): string {
@@ -73,6 +81,8 @@ export class EventStream {
     );
     const data = fields.get('data');
     if (data === undefined) return;
-    this.events.push({ id: fields.get('id') ?? null, name: fields.get('event') ?? '', data: JSON.parse(data) as StreamEvent['data'] });
+    const event = { id: fields.get('id') ?? null, name: fields.get('event') ?? '', data: JSON.parse(data) as StreamEvent['data'] };
+    this.events.push(event);
+    this.#heard(event);
   }
 }

@@ -10,6 +10,7 @@ import { filler } from './filler.ts';
 import { kill } from './kill.ts';
 import { motion } from './motion.ts';
 import { narrow } from './narrow.ts';
+import { neighbours } from './neighbours.ts';
 import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
 import { provisioning } from './provisioning.ts';
@@ -23,6 +24,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   kill,
   broker,
   cloud,
+  neighbours,
   powercut,
   diskFull,
   filler,

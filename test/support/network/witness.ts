@@ -1,4 +1,5 @@
-// Hears every message of the robot through the broker's Unix socket, so that no fault of the network delays it, and notes the time.
+// Hears every message of the robot through the broker's Unix socket or a loopback port, so that no fault of the network delays it, and notes
+// the time.
 import { connect } from 'node:net';
 import { MqttClient } from 'mqtt';
 import { type Reading, telemetry, topicsOf, UPWARD } from '../../../src/wire/index.ts';
@@ -27,8 +28,8 @@ export class Witness {
     });
   }
 
-  static async start(socket: string, prefix = 'elderly_bot'): Promise<Witness> {
-    const witness = new Witness(clientOver(socket));
+  static async start(at: string | number, prefix = 'elderly_bot'): Promise<Witness> {
+    const witness = new Witness(clientOver(at));
     const topics = topicsOf(prefix);
     await witness.#client.subscribeAsync(
       UPWARD.map((name) => topics[name]),
@@ -46,13 +47,18 @@ export class Witness {
 
   /** The times at which this channel's alerts arrived, in that order. A repeated message counts once. */
   raised(channel: string): readonly number[] {
+    return [...this.incidents(channel).values()];
+  }
+
+  /** The same times by the alert's incident. */
+  incidents(channel: string): ReadonlyMap<string, number> {
     const times = new Map<string, number>();
     for (const { ns, reading } of this.readings()) {
       const [, , name, , extra] = reading;
       if (name !== channel || extra?.alert !== 'raised' || extra.incident === undefined) continue;
       if (!times.has(extra.incident)) times.set(extra.incident, ns);
     }
-    return [...times.values()];
+    return times;
   }
 
   /** Resolves with the time at which the n-th alert of this channel (from 1) arrived. */
@@ -70,9 +76,12 @@ export class Witness {
   }
 }
 
-/** An MQTT client over the broker's Unix socket. */
-export function clientOver(socket: string): MqttClient {
-  return new MqttClient(() => connect(socket), { protocolVersion: 5, reconnectPeriod: RECONNECT_MS });
+/** An MQTT client over the broker's Unix socket, or over a loopback port without TLS. */
+export function clientOver(at: string | number): MqttClient {
+  return new MqttClient(() => (typeof at === 'string' ? connect(at) : connect(at, '127.0.0.1')), {
+    protocolVersion: 5,
+    reconnectPeriod: RECONNECT_MS,
+  });
 }
 
 export const monotonicNs = (): number => Number(process.hrtime.bigint());
