@@ -4,11 +4,12 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { pino } from 'pino';
 import { listAlerts, markSeen } from '../src/alerts/alerts.ts';
-import { revoke } from '../src/auth/members.ts';
+import { addUser, invite, revoke } from '../src/auth/members.ts';
 import type { Database } from '../src/database/database.ts';
 import { ChangeNotifier, changedBy } from '../src/stream/changeNotifier.ts';
 import { events } from '../src/stream/events.ts';
-import { Api } from './support/api.ts';
+import { Looks } from '../src/stream/looks.ts';
+import { Api, newPhone } from './support/api.ts';
 import { onEachDatabase, onPostgres } from './support/databases.ts';
 import { EventStream } from './support/eventStream.ts';
 import { Instance } from './support/instance.ts';
@@ -110,10 +111,12 @@ onEachDatabase('the stream', (db, another) => {
     const thing = newThing();
     await publish(thing, [raised(1)], { fall: true });
     const { token } = await api.register(thing);
-    for (const id of ['nonsense', '9:5:', '1:2:9', '9000000000000000000:9000000000000000000:', '']) {
+    const ahead = '9000000000000000000:9000000000000000000:';
+    for (const id of ['nonsense', '0:5:', '9:5:', '1:2:9', '3:9:5,4', '3:9:2', '3:9:9', '1:2:1,', ahead, '']) {
       const stream = await open(thing, token, id);
       await stream.event('state');
-      assert.equal(stream.events.length, 2, id);
+      const names = stream.events.map(({ name }) => name);
+      assert.deepEqual(names, id === ahead ? ['gap', 'alert', 'state'] : ['alert', 'state'], id);
       await stream.leave();
     }
   });
@@ -123,13 +126,14 @@ onEachDatabase('the stream', (db, another) => {
     let reads = 0;
     const counting: Database = {
       ...db(),
-      query: (text, params) => {
+      planned: (text, params) => {
         reads++;
-        return db().query(text, params);
+        return db().planned(text, params);
       },
     };
     const stopping = new AbortController();
-    const stream = events({ db: counting, notifier, thing, since: null, allowed: () => Promise.resolve(true), signal: stopping.signal });
+    const userId = await newMember(db(), thing);
+    const stream = events({ looks: new Looks(counting), notifier, thing, userId, since: null, signal: stopping.signal });
     await stream.next();
     await publish(thing, [raised(1)], { fall: true });
     const first = await stream.next();
@@ -139,7 +143,7 @@ onEachDatabase('the stream', (db, another) => {
     const second = await stream.next();
     assert.match(String(first.value), /"i-1"/);
     for (let seq = 2; seq <= 60; seq++) assert.ok(String(second.value).includes(`"i-${seq}"`));
-    assert.ok(String(second.value).includes('"battery":60'));
+    assert.ok(String(second.value).includes('"battery": 60'));
     stopping.abort();
     assert.equal((await stream.next()).done, true);
   });
@@ -215,7 +219,7 @@ onEachDatabase('the stream', (db, another) => {
     let got = '';
     for await (const part of socket) {
       got += String(part);
-      if (got.includes(`"note":"59x`)) break;
+      if (got.includes(`"note": "59x`)) break;
     }
     socket.destroy();
     assert.match(got, /^HTTP\/1.1 200/);
@@ -245,8 +249,8 @@ onPostgres('a moment', (db, another) => {
     const [second, first] = await listAlerts(db(), { thing, limit: 2 });
     const stopping = new AbortController();
     const notifier = new ChangeNotifier(db(), pino({ level: 'silent' }));
-    const streamed = (since: string | null) =>
-      events({ db: db(), notifier, thing, since, allowed: () => Promise.resolve(true), signal: stopping.signal });
+    const userId = await newMember(db(), thing);
+    const streamed = (since: string | null) => events({ looks: new Looks(db()), notifier, thing, userId, since, signal: stopping.signal });
     const next = async (since: string | null): Promise<string> => {
       const stream = streamed(since);
       await stream.next();
@@ -255,7 +259,7 @@ onPostgres('a moment', (db, another) => {
     let moment = '';
     await another().transaction(async (sql) => {
       await sql.query('update alerts set seen_at = now() where id = $1', [first?.id ?? 0]);
-      await markSeen(db(), [second?.id ?? 0], await newUser(db()));
+      await markSeen(db(), [second?.id ?? 0], userId);
       moment = /^id: (\S+)$/m.exec(await next(null))?.[1] ?? '';
     });
     const late = await next(moment);
@@ -264,10 +268,9 @@ onPostgres('a moment', (db, another) => {
   });
 });
 
-async function newUser(db: Database): Promise<number> {
-  const [user] = await db.query<{ id: number }>('insert into users (phone, hashed_password) values ($1, $2) returning id', [
-    `stream-${process.pid}`,
-    'x',
-  ]);
-  return user?.id ?? 0;
+async function newMember(db: Database, ...things: readonly string[]): Promise<number> {
+  const phone = newPhone();
+  const userId = (await addUser(db, phone, 'x')) ?? 0;
+  for (const thing of things) await invite(db, phone, thing);
+  return userId;
 }

@@ -40,7 +40,8 @@ export interface AlertQuery {
   readonly before?: number | null;
 }
 
-const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.occurrences, a.flapping, a.volatile, a.unread,
+/** Columns of an {@link Alert}, from the table `alerts` as `a`. */
+export const ALERT_COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raised_at, a.resolved_at, a.occurrences, a.flapping, a.volatile, a.unread,
   a.acknowledged_by,
   (extract(epoch from a.committed_at) * 1000)::bigint as committed_at,
   (extract(epoch from a.seen_at) * 1000)::bigint as seen_at,
@@ -52,7 +53,7 @@ const COLUMNS = `a.id, a.thing, a.incident, a.channel, a.value, a.state, a.raise
 /** @returns a page of alerts, newest first. */
 export function listAlerts(sql: Sql, { thing, limit, before = null }: AlertQuery): Promise<Alert[]> {
   return sql.query<Alert>(
-    `select ${COLUMNS} from alerts a where a.thing = $1 and ($2::bigint is null or a.id < $2) order by a.id desc limit $3`,
+    `select ${ALERT_COLUMNS} from alerts a where a.thing = $1 and ($2::bigint is null or a.id < $2) order by a.id desc limit $3`,
     [thing, before, limit],
   );
 }
@@ -64,7 +65,7 @@ export async function readAlert(sql: Sql, id: number): Promise<Alert | null> {
 
 /** @returns the alerts with these ids, newest first. */
 export function readAlerts(sql: Sql, ids: readonly number[]): Promise<Alert[]> {
-  return sql.query<Alert>(`select ${COLUMNS} from alerts a where a.id = any($1::bigint[]) order by a.id desc`, [ids]);
+  return sql.query<Alert>(`select ${ALERT_COLUMNS} from alerts a where a.id = any($1::bigint[]) order by a.id desc`, [ids]);
 }
 
 /** Records that `userId` has seen these alerts, each in a transaction of its own. @returns whether this is the first view of any of them. */

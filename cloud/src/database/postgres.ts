@@ -1,8 +1,10 @@
 // Implements the database on a PostgreSQL server (15 or newer) with a pool of connections.
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
 import { from } from 'pg-copy-streams';
+import { codeOf } from '../../../src/base/index.ts';
 import { type ConnectionOptions, Connections, isBroken } from './connections.ts';
 import type { Database, Limits, Param, Sql } from './database.ts';
 import { listenTo } from './listen.ts';
@@ -10,6 +12,7 @@ import { listenTo } from './listen.ts';
 export function postgresDatabase(options: ConnectionOptions): Database {
   const connections = new Connections(options);
   const { generation } = connections;
+  let isPlanning = true;
   return {
     kind: 'postgres',
     ...sqlOn((work) => connections.use('statement', work)),
@@ -29,10 +32,28 @@ export function postgresDatabase(options: ConnectionOptions): Database {
           throw error;
         }
       }),
+    planned: <Row>(text: string, params: readonly Param[]) =>
+      connections.use('statement', async (client) => {
+        const values = [...params];
+        if (isPlanning) {
+          try {
+            return (await client.query({ name: nameOf(text), text, values })).rows as Row[];
+          } catch (error) {
+            if (!/^(26000|42P05)$/.test(codeOf(error) ?? '')) throw error;
+            isPlanning = false;
+          }
+        }
+        return (await client.query(text, values)).rows as Row[];
+      }),
     listen: (channel, onPayload) => Promise.resolve(listenTo({ ...options, generation }, channel, onPayload)),
     load: () => ({ waiting: connections.waiting, busy: connections.busy }),
     close: () => connections.end(),
   };
+}
+
+/** A hash, because a pooler may lend a connection on which another version of this program named a statement. */
+function nameOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }
 
 /** In the round trip of BEGIN. */

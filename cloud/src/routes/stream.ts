@@ -2,9 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import { finished, Readable } from 'node:stream';
 import { z } from 'zod';
-import { robotsOf } from '../auth/index.ts';
 import { errors, HttpError } from '../http/index.ts';
-import { events, momentFrom } from '../stream/index.ts';
+import { events, Looks, momentFrom } from '../stream/index.ts';
 import { type Context, forUsers, thingQuery } from './context.ts';
 
 /** The server closes a connection that accepts no data, not even a heartbeat, for this long. */
@@ -31,6 +30,7 @@ export function streamRoutes(
   { app, db, auth, notifier, metrics }: Context,
   { limits = LIMITS, heartbeatMs }: StreamRouteOptions = {},
 ): void {
+  const looks = new Looks(db);
   /** Open streams with the ids of their users. */
   const open = new Map<AbortController, number>();
   metrics.gauge('streams', 'Open event streams', () => open.size);
@@ -78,12 +78,11 @@ export function streamRoutes(
       const userId = auth.userOf(request);
       const thing = await auth.robotOf(request, request.query.thing);
       const stream = events({
-        db,
+        looks,
         notifier,
         thing,
+        userId,
         since: momentFrom(request.headers['last-event-id']),
-        // This is also false if the user was deleted.
-        allowed: async () => (await robotsOf(db, userId)).includes(thing),
         signal: openFor(userId, auth.expiresMs(request), reply.raw),
         ...(heartbeatMs !== undefined && { heartbeatMs }),
       });

@@ -1,11 +1,10 @@
-// Reads the changes of a robot since a moment. A moment is a snapshot of the database: a row is new if the snapshot does not contain the
-// transaction that wrote it. A number or a time would not work, because a later commit may have a smaller number.
-import { type Alert, readAlerts } from '../alerts/index.ts';
-import { type Database, refusesData } from '../database/index.ts';
-import type { StateValues } from '../robots/index.ts';
+// The statement that reads the changes of robots, each since a moment of its own, as text for a stream. A moment is a snapshot of the
+// database: a row is new if the snapshot does not contain the transaction that wrote it. A number or a time would not work, because a later
+// commit may have a smaller number.
+import { ALERT_COLUMNS } from '../alerts/index.ts';
 
 /** Limit for the number of alerts and of results. The newest are returned. */
-const MAX_CHANGES = 200;
+export const MAX_CHANGES = 200;
 
 /** PostgreSQL's `pg_snapshot` as text. */
 export type Moment = string;
@@ -13,74 +12,56 @@ export type Moment = string;
 const MOMENT = /^\d{1,19}:\d{1,19}:(\d{1,19}(,\d{1,19})*)?$/;
 const MAX_MOMENT_CHARACTERS = 4_000;
 
-export interface ResultChange {
-  readonly id: string;
-  readonly command: string | null;
-  readonly status: string;
-  readonly reason: string | null;
-  readonly detail: string | null;
-  readonly applied: unknown;
-  readonly at: number;
-}
-
 export interface Changes {
   readonly moment: Moment;
-  /** All channels; null if the state did not change. */
-  readonly state: StateValues | null;
-  /** The alerts in their current state, oldest first. */
-  readonly alerts: readonly Alert[];
-  readonly results: readonly ResultChange[];
-  /** Whether changes beyond the limit are missing. */
-  readonly isTruncated: boolean;
+  /** Server-sent events without an id: alerts in their current state and results, oldest first, then the state. Empty without changes. */
+  readonly events: string;
+  /** The ids of the users who may see the robot. */
+  readonly members: readonly number[];
 }
 
-interface Row extends Pick<Changes, 'moment' | 'state' | 'results'> {
-  readonly alerts: readonly number[];
-}
-
-/** @returns null if the text is not a moment. */
+/** @returns null if the text is not a moment that PostgreSQL accepts. */
 export function momentFrom(text: unknown): Moment | null {
-  return typeof text === 'string' && text.length <= MAX_MOMENT_CHARACTERS && MOMENT.test(text) ? text : null;
+  if (typeof text !== 'string' || text.length > MAX_MOMENT_CHARACTERS || !MOMENT.test(text)) return null;
+  const [first = 0n, end = 0n, ...running] = text.split(/[:,]/, -1).filter(Boolean).map(BigInt);
+  const isOrdered = [first, ...running].every((id, i, ids) => i === 0 || (ids[i - 1] ?? 0n) <= id);
+  return first > 0n && first <= end && isOrdered && (running.at(-1) ?? 0n) < end ? text : null;
 }
 
-/** @param since null reads the current state and the open alerts. So does a moment that the database refuses. */
-export async function readChanges(db: Database, thing: string, since: Moment | null): Promise<Changes> {
-  const row = await read(db, thing, since).catch((error: unknown) => {
-    if (since === null || !refusesData(error)) throw error;
-    return read(db, thing, null);
-  });
-  const alerts = await readAlerts(db, row.alerts.slice(0, MAX_CHANGES));
-  return {
-    moment: row.moment,
-    state: row.state,
-    alerts: alerts.toReversed(),
-    results: row.results.slice(0, MAX_CHANGES).toReversed(),
-    isTruncated: row.alerts.length > MAX_CHANGES || row.results.length > MAX_CHANGES,
-  };
-}
+const event = (name: string, row: string): string => `'event: ${name}\ndata: ' || row_to_json(${row}) || '\n\n'`;
+const columns = (list: string): string => `(select c from (select ${list}) as c)`;
+/** Transactions that this database has not begun wrote their rows before a restore. */
+const isNew = (xid: string): string =>
+  `${xid} >= pg_snapshot_xmin(s) and ${xid} < pg_snapshot_xmax(pg_current_snapshot()) and not pg_visible_in_snapshot(${xid}, s)`;
 
-async function read(db: Database, thing: string, since: Moment | null): Promise<Row> {
-  const [row] = await db.query<Row>(CHANGES, [thing, since, MAX_CHANGES + 1]);
-  if (!row) throw new Error('the database returned no row');
-  return row;
-}
-
-/** If a moment is ahead of the database, a backup was restored after it. The moment is ignored, as if `since` were null. */
-const CHANGES = `
-with since as materialized (
-  select case when pg_snapshot_xmax(g.s) <= pg_snapshot_xmax(pg_current_snapshot()) then g.s end as s
-  from (select $2::text::pg_snapshot as s) as g
-)
-select pg_current_snapshot()::text as moment,
-  (select r.state from robots r where r.thing = $1 and r.state_seq is not null
-    and (s is null or not pg_visible_in_snapshot(r.state_xid, s))) as state,
-  coalesce((select jsonb_agg(n.id) from (
-    select a.id from alerts a where a.thing = $1 and (s is not null or a.resolved_at is null)
-      and (s is null or a.changed_xid >= pg_snapshot_xmin(s) and not pg_visible_in_snapshot(a.changed_xid, s))
-    order by a.id desc limit $3) as n), '[]') as alerts,
-  coalesce((select jsonb_agg(to_jsonb(n) - 'outbox' - 'seq') from (
-    select r.id, r.command, r.status, r.reason, r.detail, r.applied, r.at, r.outbox, r.seq from results r
-    where s is not null and r.thing = $1 and r.id is not null
-      and r.stored_xid >= pg_snapshot_xmin(s) and not pg_visible_in_snapshot(r.stored_xid, s)
-    order by r.received_at desc, r.seq desc limit $3) as n), '[]') as results
-from since`;
+/**
+ * $1: robots, $2: their moments, $3: the limit. A moment of null reads the current state and the open alerts. So does a moment that is ahead of
+ * the database, because a backup was restored after it; the stream then tells of a gap. Each branch has its own index, so a look costs no more with a long history.
+ */
+export const CHANGES = `
+select w.n, pg_current_snapshot()::text as moment,
+  (select coalesce(jsonb_agg(m.user_id), '[]') from members m where m.thing = w.thing) as members,
+  concat(
+    case when (s is null and w.since is not null) or cardinality(ids) > $3 or results.n > $3 then
+      ${event('gap', columns("w.thing, 'some events were left out: GET /alerts' as text"))} end,
+    (select string_agg(${event('alert', 'j')}, '' order by j.id) from (select ${ALERT_COLUMNS} from alerts a where a.id = any(ids[1:$3])) as j),
+    results.events,
+    (select ${event('state', columns('r.thing, r.state'))} from robots r
+      where r.thing = w.thing and r.state_seq is not null and (s is null or ${isNew('r.state_xid')}))
+  ) as events
+from unnest($1::text[], $2::text[]) with ordinality as w(thing, since, n)
+cross join lateral (
+  select case when pg_snapshot_xmax(w.since::pg_snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) then w.since::pg_snapshot end as s
+  offset 0) as since
+cross join lateral (select array(
+  select a.id from alerts a where s is null and a.thing = w.thing and a.resolved_at is null
+  union all
+  select a.id from alerts a where a.thing = w.thing and ${isNew('a.changed_xid')}
+  order by id desc limit $3 + 1) as ids offset 0) as newest
+cross join lateral (
+  select count(*) as n, string_agg(${event('result', columns('thing, id, command, status, reason, detail, applied, at'))}, '' order by place desc)
+    filter (where place <= $3) as events
+  from (
+    select r.*, row_number() over (order by r.received_at desc, r.seq desc) as place from results r
+    where r.thing = w.thing and r.id is not null and ${isNew('r.stored_xid')}
+    order by place limit $3 + 1) as r) as results`;
