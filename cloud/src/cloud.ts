@@ -21,7 +21,7 @@ import { Refusal } from './errors/index.ts';
 import { Health, measure } from './health/index.ts';
 import type { App } from './http/index.ts';
 import { Ingest, type Way } from './ingest/index.ts';
-import { applyRetention, Maintenance } from './maintenance/index.ts';
+import { Maintenance } from './maintenance/index.ts';
 import { filtersOf, type Message, unreadIn } from './messages/index.ts';
 import { Metrics } from './metrics/index.ts';
 import { foldOutboxes, Pace, RANKS, Receipts } from './receipts/index.ts';
@@ -54,10 +54,6 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
       log.warn({ event: 'database_pooled', reason: SHARED_CONNECTIONS }, 'set pool_mode = session, or lead DATABASE_URL past the pooler');
     }
     const migrated = await migrateTables(settings, upkeep);
-    // The default partitions take rows until the maintenance succeeds: a running pg_dump must not prevent the start.
-    await applyRetention(upkeep, settings.retention, Date.now()).catch((error: unknown) => {
-      log.warn({ event: 'maintenance_failed', task: 'retention', reason: messageOf(error) }, 'the task failed; the next run repeats it');
-    });
     log.info({ event: 'database_open', kind: upkeep.kind, migrated }, 'the database is open');
     const { start, stop } = await assemble(databases, settings, log, metrics);
     return { ...(await start()), stop };
@@ -174,12 +170,12 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
       await app.listen({ host, port }).catch((error: unknown) => {
         throw new Refusal(`HOST=${host} PORT=${port}: ${messageOf(error)}; set another PORT, or 0 for any free port`, { cause: error });
       });
+      await maintenance.start();
       ingest.start();
       monitors.start();
       backlogLink.start();
       await backlogLink.subscribed(BACKLOG_FIRST_MS);
       link.start();
-      maintenance.start();
       await socket?.start().catch((error: unknown) => {
         log.warn(
           { event: 'no_socket', reason: messageOf(error) },

@@ -159,7 +159,7 @@ onEachDatabase('health', (db) => {
     const options = { db: db(), log: pino({ level: 'silent' }), retention: DEFAULT_RETENTION, silentAfterMs: 0, uploads: null };
     const maintenance = new Maintenance({ ...options, expiring: [{ forget }], listening: () => true });
     for (const expected of [['forgetting'], []]) {
-      maintenance.start();
+      await maintenance.start();
       await maintenance.stop();
       assert.deepEqual([...maintenance.failing.keys()], expected);
       broken = false;

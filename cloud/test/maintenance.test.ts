@@ -24,7 +24,7 @@ onEachDatabase('maintenance', (db) => {
       expiring: [new AttemptLimits(db(), SECRET_KEY), devices],
       listening: () => true,
     });
-    maintenance.start();
+    await maintenance.start();
     await maintenance.stop();
     assert.deepEqual(await db().query('select name from attempts union select jti from device_tokens order by 1'), [
       { name: 'counts' },

@@ -12,10 +12,11 @@ const TELEMETRY = 'elderly_bot/telemetry';
 const FALL = [1, 1_763_929_000_001, 'fall', true, { alert: 'raised', incident: 'i-1' }];
 
 test('only errors that name the data refuse it', () => {
-  const refused = (code: string) => refusesData(Object.assign(new Error(code), { code }));
-  for (const code of ['22P02', '22003', '22001', '22021', '22P05', '22P04', '23502', '23514', '54001']) assert.ok(refused(code), code);
+  const refused = (code: string, constraint?: string) => refusesData(Object.assign(new Error(code), { code, constraint }));
+  for (const code of ['22P02', '22003', '22001', '22021', '22P05', '22P04', '23502', '54001']) assert.ok(refused(code), code);
   for (const code of ['2200H', '53100', '53200', '53300', '53400', '54000', '54011', '23505', '23503', '25006', '40P01', '42P01', '57014'])
     assert.ok(!refused(code), code);
+  assert.ok(refused('23514', 'a_check') && !refused('23514'), 'a partition that was just attached is no fault of the data');
   assert.ok(!refusesData(null));
 });
 

@@ -10,7 +10,7 @@ import { newThing, telemetry } from './support/robot.ts';
 
 const DAY_MS = 86_400_000;
 const NOW_MS = Date.UTC(2026, 10, 24, 12);
-const RETENTION: Retention = { ...DEFAULT_RETENTION, readings: 90, system_health: 30 };
+const RETENTION: Retention = { ...DEFAULT_RETENTION, readings: 90 };
 
 test('months begin and end in UTC, also at the end of a year', () => {
   const months = monthsBetween(Date.UTC(2026, 11, 31, 23, 59), Date.UTC(2027, 1, 1));
@@ -26,7 +26,12 @@ test('months begin and end in UTC, also at the end of a year', () => {
 
 test('retention is a number of days or forever per table, and other values are refused', () => {
   assert.deepEqual(retentionFrom(''), DEFAULT_RETENTION);
-  assert.deepEqual(retentionFrom('readings=7d, events=forever'), { ...DEFAULT_RETENTION, readings: 7, events: null });
+  assert.deepEqual(retentionFrom('readings=7d, events=forever'), {
+    ...DEFAULT_RETENTION,
+    readings: 7,
+    events: null,
+    named: ['readings', 'events'],
+  });
   assert.match(String(retentionFrom('outboxes=7d')), /^outboxes: expected one of readings, results/);
   for (const wrong of ['readings=0d', 'readings=7', 'readings', 'readings=-1d', 'readings=99999d']) {
     assert.match(String(retentionFrom(wrong)), /expected days, such as readings=90d/, wrong);
@@ -108,13 +113,35 @@ onEachDatabase('retention', (db, another) => {
     assert.deepEqual(await seqsOf(db(), 'readings', thing), []);
   });
 
-  test('the inherited tables are kept unless a retention is set for them', async () => {
-    await db().query(`insert into system_health (power, temperature, created_at) values (1, 1, '2020-01-01')`);
-    await db().query(`insert into safety_monitor (gas, fire, fall, stranger, created_at) values ('a', 'b', 'c', 'd', '2020-01-01')`);
+  test('the inherited tables keep 90 days, the newest row of each robot, and what earlier versions promised to keep', async () => {
+    const ages = async (): Promise<unknown> =>
+      (await db().query<{ power: number }>('select power from system_health order by id')).map(({ power }) => power);
+    const add = async (power: number, days: number, thing?: string): Promise<void> => {
+      const created = new Date(NOW_MS - days * DAY_MS).toISOString();
+      await db().query(
+        `with added as (insert into system_health (power, temperature, created_at) values ($1, 1, $2::timestamptz at time zone 'UTC') returning id)
+        insert into system_health_of select id, $3 from added where $3::text is not null`,
+        [power, created, thing ?? null],
+      );
+    };
+    await db().script('truncate system_health, system_health_of');
+    await add(1, 400, 'silent');
+    await add(2, 399);
+    await db().query(`insert into promised_rows select 'system_health', max(id) from system_health
+      on conflict (target) do update set last_id = excluded.last_id`);
+    await add(3, 100, 'silent');
+    await add(4, 98);
+    await add(5, 97, 'heard');
+    await add(6, 96);
+    await add(7, 95, 'silent');
+    await add(8, 89, 'heard');
     await applyRetention(db(), RETENTION, NOW_MS);
-    const count = async (table: string): Promise<unknown> =>
-      (await db().query(`select count(*) as n from ${table} where created_at < '2021-01-01'`))[0];
-    assert.deepEqual([await count('system_health'), await count('safety_monitor')], [{ n: 0 }, { n: 1 }]);
+    assert.deepEqual(await ages(), [1, 2, 6, 7, 8]);
+    await applyRetention(db(), { ...RETENTION, named: ['system_health'] }, NOW_MS);
+    assert.deepEqual(await ages(), [6, 7, 8], 'RETENTION names the table, so that no promise holds');
+    assert.deepEqual(await db().query('select thing from system_health_of order by id'), [{ thing: 'silent' }, { thing: 'heard' }]);
+    await applyRetention(db(), { ...RETENTION, system_health: null }, NOW_MS + 400 * DAY_MS);
+    assert.deepEqual(await ages(), [6, 7, 8], 'forever');
   });
 });
 

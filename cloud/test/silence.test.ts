@@ -256,7 +256,7 @@ onEachDatabase('silence', (db, another) => {
       silenceEveryMs: 5,
     };
     const unsubscribed = maintenance();
-    unsubscribed.start();
+    await unsubscribed.start();
     await db().query('select pg_sleep(0.1)');
     await unsubscribed.stop();
     assert.deepEqual(await states(thing), []);
@@ -265,7 +265,7 @@ onEachDatabase('silence', (db, another) => {
     const first = new Promise<void>((resolve) => {
       wake = resolve;
     });
-    subscribed.start();
+    await subscribed.start();
     await first;
     await subscribed.stop();
     assert.ok(reported.includes(thing));

@@ -3,11 +3,19 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Mark, Presence } from '../../src/wire/index.ts';
 import type { FlatState } from '../src/messages/message.ts';
-import { declaredValues, dueRows, FILL_EVERY_MS, type Filled, inheritedChannels, rowsAfterRemoval } from '../src/robots/monitors.ts';
+import {
+  declaredValues,
+  dueRows,
+  FILL_EVERY_MS,
+  type Filled,
+  HEALTH_EVERY_MS,
+  inheritedChannels,
+  rowsAfterRemoval,
+} from '../src/robots/monitors.ts';
 import { type HeldPresence, type HeldState, takePresence, takeState } from '../src/robots/state.ts';
 
 const NOTHING: HeldState = { source: null, values: {} };
-const UNFILLED: Filled = { safety: null, safetyMs: null, healthMs: null };
+const UNFILLED: Filled = { safety: null, safetyMs: null, healthMs: null, health: null };
 
 test('the newest flat state wins, in any order of arrival and with repetitions', () => {
   const made = fc.array(fc.nat(3), { minLength: 1, maxLength: 20 }).map((steps) => {
@@ -62,14 +70,20 @@ test('offline counts only for the latest session', () => {
   );
 });
 
-test('a change of safety creates a row at once, other changes one row a minute', () => {
+test('a change of safety creates a row at once, one of health a row a minute, and no change a row an hour', () => {
   const calm = { gas: false, fire: false, fall: false, stranger: false, battery: 87.6, temperature: 41.2 };
   const first = dueRows({}, calm, null, UNFILLED, 1_000);
   const normal = { gas: 'Normal', fire: 'None', fall: 'None', stranger: 'None' };
   assert.deepEqual(first, { safety: normal, health: { power: 88, temperature: 41.2 } });
-  const filled: Filled = { safety: normal, safetyMs: 1_000, healthMs: 1_000 };
+  const filled: Filled = { safety: normal, safetyMs: 1_000, healthMs: 1_000, health: first.health };
   assert.deepEqual(dueRows(calm, { ...calm, battery: 1 }, null, filled, 2_000), { safety: null, health: null });
   assert.deepEqual(dueRows(calm, { ...calm, fall: true }, null, filled, 2_000).safety, { ...normal, fall: 'Detected' });
+  const aMinuteLater = (changed: Record<string, number>): unknown =>
+    dueRows(calm, { ...calm, ...changed }, null, filled, 1_000 + HEALTH_EVERY_MS).health;
+  assert.deepEqual([aMinuteLater({}), aMinuteLater({ battery: 88.4, temperature: 41.6 })], [null, null], 'no change that a reader sees');
+  assert.deepEqual(aMinuteLater({ battery: 87.4 }), { power: 87, temperature: 41.2 });
+  assert.deepEqual(aMinuteLater({ temperature: 40.7 }), { power: 88, temperature: 40.7 });
+  assert.deepEqual(dueRows(calm, calm, null, filled, FILL_EVERY_MS), { safety: null, health: null });
   const later = dueRows(calm, calm, null, filled, 1_000 + FILL_EVERY_MS);
   assert.deepEqual(later, { safety: normal, health: { power: 88, temperature: 41.2 } });
   assert.notEqual(dueRows(calm, calm, null, filled, 500).health, null, 'a clock that was set back must not stop the rows');
@@ -97,6 +111,7 @@ test('a channel that the robot does not have is null, and its words are Unknown'
     safety: { gas: 'Detected', fire: 'None', fall: 'Unknown', stranger: 'Unknown' },
     safetyMs: 1_000,
     healthMs: 1_000,
+    health: null,
   };
   assert.deepEqual(rowsAfterRemoval(values, declared, channels, filled), {
     safety: { gas: 'Unknown', fire: 'None', fall: 'Unknown', stranger: 'Unknown' },

@@ -51,9 +51,11 @@ export interface Database extends Sql {
 /**
  * Whether the database refused the data, so that a retry fails the same way: a bad value (class 22), a null (23502), a check (23514), JSON
  * that is nested too deeply (54001). After any other error a retry may succeed, also after these of the same classes: 2200H is a sequence
- * at its end, 54000 a limit of the server, and 23505 can be a sequence that a failover set back.
+ * at its end, 54000 a limit of the server, 23505 can be a sequence that a failover set back, and 23514 without a constraint is a row that waited
+ * for its partition while another one was attached.
  */
 export function refusesData(error: unknown): boolean {
+  if (codeOf(error) === '23514' && (error as { readonly constraint?: string }).constraint === undefined) return false;
   return /^(22(?!00H)[0-9A-Z]{3}|23502|23514|54001)$/.test(codeOf(error) ?? '');
 }
 

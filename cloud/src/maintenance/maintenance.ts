@@ -14,6 +14,8 @@ const UPLOADS_EVERY_MS = 5_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const FORGET_EVERY_MS = 600_000;
 const REPEAT_MS = 60_000;
+/** A start waits for the first partitions at most this long. Until they exist, the default partitions take their rows. */
+const MONTHS_FIRST_MS = 1_000;
 
 export interface MaintenanceOptions {
   readonly db: Database;
@@ -45,16 +47,22 @@ export class Maintenance {
     this.#options = options;
   }
 
-  start(): void {
+  /** Resolves when the partitions for new rows exist, or can't be made now. */
+  async start(): Promise<void> {
     const { silenceEveryMs = SILENCE_EVERY_MS, uploads, expiring } = this.#options;
+    let madeMonths = (): void => {};
+    const months = new Promise<void>((resolve) => {
+      madeMonths = resolve;
+    });
     this.#running = Promise.all([
       this.#every(silenceEveryMs, 'silence', () => this.#silence()),
       ...(uploads ? [this.#every(UPLOADS_EVERY_MS, 'uploads', async () => void (await uploads.check()))] : []),
-      this.#every(RETENTION_EVERY_MS, 'retention', () => this.#retention()),
+      this.#every(RETENTION_EVERY_MS, 'retention', () => this.#retention(madeMonths)),
       this.#every(FORGET_EVERY_MS, 'forgetting', async () => {
         for (const owner of expiring) await owner.forget();
       }),
     ]);
+    await Promise.race([months, wait(MONTHS_FIRST_MS, this.#stop.signal)]);
   }
 
   async stop(): Promise<void> {
@@ -90,9 +98,9 @@ export class Maintenance {
     });
   }
 
-  async #retention(): Promise<void> {
+  async #retention(onMonths: () => void): Promise<void> {
     const { db, log, retention } = this.#options;
-    const { created, dropped } = await applyRetention(db, retention, Date.now());
+    const { created, dropped } = await applyRetention(db, retention, Date.now(), this.#stop.signal, onMonths);
     if (created.length + dropped.length > 0) log.info({ event: 'months_changed', made: created, dropped }, 'partitions were changed');
   }
 }

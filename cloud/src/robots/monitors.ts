@@ -1,15 +1,28 @@
 // Creates the rows of the two inherited tables (docs/reference/protocol.md). `safety_monitor` gets a row on every change of a safety
-// channel. Otherwise each table gets a row at most once a minute, while the robot publishes telemetry.
+// channel, and `system_health` at most once a minute if its values change. Otherwise each table gets a row an hour, while the robot publishes
+// telemetry.
 import { isNameOf, type ReadingValue } from '../../../src/wire/index.ts';
 import type { Channels, StateValues } from './state.ts';
 
-export const FILL_EVERY_MS = 60_000;
+export const FILL_EVERY_MS = 3_600_000;
+/** `system_health` follows its values at most this often, and the temperature in steps of half a degree, because a sensor is never still. */
+export const HEALTH_EVERY_MS = 60_000;
+const TEMPERATURE_STEP = 0.5;
 
 /** The columns of `safety_monitor` are varchar(20). */
 const MAX_WORD_LENGTH = 20;
 
 export const MONITOR_TABLES = ['system_health', 'safety_monitor'] as const;
 export type MonitorTable = (typeof MONITOR_TABLES)[number];
+
+/** A row without a robot is looked for among this many, because with a silent robot the search could otherwise pass over all rows. */
+const NEWEST = 1_000;
+
+/** SQL for the id of the newest row that was reported without a robot. */
+export const newestUnnamed = (
+  table: MonitorTable,
+): string => `(select max(t.id) from (select id from ${table} order by id desc limit ${NEWEST}) t
+    left join ${table}_of o on o.id = t.id where o.id is null)`;
 
 /** The channels of the inherited interface. The public route returns only these channels. */
 export const INHERITED_CHANNELS = ['gas', 'fire', 'fall', 'stranger', 'battery', 'temperature'] as const;
@@ -34,6 +47,8 @@ export interface Filled {
   /** The times of the last rows, in milliseconds since 1970. */
   readonly safetyMs: number | null;
   readonly healthMs: number | null;
+  /** The last row of `system_health`, if it is known. */
+  readonly health: HealthRow | null;
 }
 
 export interface DueRows {
@@ -47,9 +62,10 @@ export interface DueRows {
  */
 export function dueRows(before: StateValues, values: StateValues, channels: Channels, filled: Filled, nowMs: number): DueRows {
   const isNew = HEALTH_CHANNELS.some((channel) => typeof before[channel] !== 'number' && typeof values[channel] === 'number');
+  const health = healthOf(values, channels);
   return {
-    safety: changedWords(values, filled) ?? (isDue(filled.safetyMs, nowMs) ? safetyWords(values, filled) : null),
-    health: isNew || isDue(filled.healthMs, nowMs) ? healthOf(values, channels) : null,
+    safety: changedWords(values, filled) ?? (isDue(filled.safetyMs, nowMs, FILL_EVERY_MS) ? safetyWords(values, filled) : null),
+    health: isNew || isDue(filled.healthMs, nowMs, hasMoved(filled.health, health) ? HEALTH_EVERY_MS : FILL_EVERY_MS) ? health : null,
   };
 }
 
@@ -80,8 +96,13 @@ function changedWords(values: StateValues, filled: Filled): SafetyWords | null {
 }
 
 /** A row is also due if the clock was set back, so rows don't stop until the clock catches up. */
-function isDue(lastMs: number | null, nowMs: number): boolean {
-  return lastMs === null || nowMs - lastMs >= FILL_EVERY_MS || nowMs < lastMs;
+function isDue(lastMs: number | null, nowMs: number, everyMs: number): boolean {
+  return lastMs === null || nowMs - lastMs >= everyMs || nowMs < lastMs;
+}
+
+function hasMoved(last: HealthRow | null, next: HealthRow | null): boolean {
+  if (last === null || next === null) return true;
+  return last.power !== next.power || Math.abs(last.temperature - next.temperature) >= TEMPERATURE_STEP;
 }
 
 /** @returns null until a safety channel is known. */

@@ -4,7 +4,7 @@ import { compareMarks, MAX_BOOT_STEP, type Mark, type Power, type Presence } fro
 import { columnsOf, type Sql, storableJson, storableText } from '../database/index.ts';
 import { type Message, type PresenceMessage, type RowsMessage, thingOf } from '../messages/index.ts';
 import { type MonitorRow, queueRows } from './monitorRows.ts';
-import { type DueRows, declaredValues, dueRows, type Filled, rowsAfterRemoval, type SafetyWords } from './monitors.ts';
+import { type DueRows, declaredValues, dueRows, type Filled, type HealthRow, rowsAfterRemoval, type SafetyWords } from './monitors.ts';
 import { type Channels, type StateValues, takePresence, takeState } from './state.ts';
 
 /** A mark that no later one exceeds counts for so long. */
@@ -35,6 +35,7 @@ interface RobotRow {
   safety: SafetyWords | null;
   safety_filled_ms: number | null;
   health_filled_ms: number | null;
+  health: HealthRow | null;
   /** When the highest mark came. */
   marked_at: number | null;
   owns_prefix: boolean;
@@ -45,7 +46,7 @@ interface RobotRow {
 }
 
 const COLUMNS = `prefix, session, online, session_boot, session_ms, presence_at, version, boot, telemetry_every_ms, power, reason, storage, state,
-  state_outbox, state_seq, state_boot, state_ms, channels, safety, safety_filled_ms, health_filled_ms, marked_at, owns_prefix`;
+  state_outbox, state_seq, state_boot, state_ms, channels, safety, safety_filled_ms, health_filled_ms, health, marked_at, owns_prefix`;
 const ASSIGNMENTS = COLUMNS.split(/,\s+/).map((name) => `${name} = n.${name}`);
 
 type RobotMessage = RowsMessage | PresenceMessage;
@@ -196,8 +197,8 @@ function applyState(robot: RobotRow, { state }: RowsMessage, nowMs: number, due:
   addRows(robot, dueRows(before, robot.state, robot.channels, filledOf(robot), nowMs), nowMs, due);
 }
 
-function filledOf({ safety, safety_filled_ms: safetyMs, health_filled_ms: healthMs }: RobotRow): Filled {
-  return { safety, safetyMs, healthMs };
+function filledOf({ safety, safety_filled_ms: safetyMs, health_filled_ms: healthMs, health }: RobotRow): Filled {
+  return { safety, safetyMs, healthMs, health };
 }
 
 function addRows(robot: RobotRow, { safety, health }: DueRows, nowMs: number, due: Due): void {
@@ -208,6 +209,7 @@ function addRows(robot: RobotRow, { safety, health }: DueRows, nowMs: number, du
   }
   if (health) {
     due.monitors.push({ thing: robot.thing, target: 'system_health', content: health });
+    robot.health = health;
     robot.health_filled_ms = nowMs;
   }
 }

@@ -10,6 +10,7 @@ import {
   inheritedChannels,
   MONITOR_COLUMNS,
   type MonitorTable,
+  newestUnnamed,
   SAFETY_CHANNELS,
   type StateValues,
 } from '../robots/index.ts';
@@ -169,9 +170,6 @@ function unknownRobot(thing: string): HttpError {
   return new HttpError(404, `the cloud has received nothing from a robot ${thing} yet`);
 }
 
-/** A row without a robot is looked for among this many, because with a silent robot the search could otherwise pass over all rows. */
-const NEWEST = 1_000;
-
 /**
  * @returns the latest row of a robot, without columns that another program left empty. If no robot is named, it may also be a row that was
  *   reported without one.
@@ -186,10 +184,8 @@ async function latestRow<Row extends object>(
   const [thing = null, another] = await robotsOf(sql, named, defaultThing);
   if (another !== undefined) throw severalRobots();
   const own = `(select t.id from ${table}_of o join ${table} t on t.id = o.id where o.thing = $1 order by o.id desc limit 1)`;
-  const unnamed = `(select max(t.id) from (select id from ${table} order by id desc limit ${NEWEST}) t
-    left join ${table}_of o on o.id = t.id where o.id is null)`;
   const [row] = await sql.query<Row>(
-    `select ${MONITOR_COLUMNS[table]}, ${CREATED_AT} from ${table} where id = ${named === undefined ? `greatest(${own}, ${unnamed})` : own}`,
+    `select ${MONITOR_COLUMNS[table]}, ${CREATED_AT} from ${table} where id = ${named === undefined ? `greatest(${own}, ${newestUnnamed(table)})` : own}`,
     [thing],
   );
   return Object.fromEntries(Object.entries(row ?? {}).filter(([, value]) => value !== null)) as Partial<Row>;

@@ -118,7 +118,10 @@ const MAX_DAYS = 36_500;
 type RetainedTable = RowTable | 'commands' | 'poison_messages' | 'system_health' | 'safety_monitor';
 
 /** The days for which each table keeps its rows. Null means for ever. */
-export type Retention = Readonly<Record<RetainedTable, number | null>>;
+export interface Retention extends Readonly<Record<RetainedTable, number | null>> {
+  /** The tables whose days are stated. The others have their default. */
+  readonly named: readonly string[];
+}
 
 export const DEFAULT_RETENTION: Retention = {
   readings: 90,
@@ -126,19 +129,21 @@ export const DEFAULT_RETENTION: Retention = {
   events: 365,
   commands: 365,
   poison_messages: 90,
-  system_health: null,
-  safety_monitor: null,
+  system_health: 90,
+  safety_monitor: 90,
+  named: [],
 };
 
 /** @param text for example `readings=90d,events=forever`. Other tables keep their default. @returns the retention, or the fault. */
 export function retentionFrom(text: string): Retention | string {
-  const retention: Record<string, number | null> = { ...DEFAULT_RETENTION };
+  const { named: _, ...defaults } = DEFAULT_RETENTION;
+  const stated: Record<string, number | null> = {};
   for (const part of elementsOf(text).filter(Boolean)) {
     const [table = '', time = ''] = elementsOf(part, '=');
-    if (!Object.hasOwn(DEFAULT_RETENTION, table)) return `${table}: expected one of ${Object.keys(DEFAULT_RETENTION).join(', ')}`;
+    if (!Object.hasOwn(defaults, table)) return `${table}: expected one of ${Object.keys(defaults).join(', ')}`;
     const days = Number(/^([1-9]\d{0,4})d$/.exec(time)?.[1]);
     if (time !== 'forever' && !(days <= MAX_DAYS)) return `${part}: expected days, such as ${table}=90d, or ${table}=forever`;
-    retention[table] = time === 'forever' ? null : days;
+    stated[table] = time === 'forever' ? null : days;
   }
-  return retention as Retention;
+  return { ...defaults, ...stated, named: Object.keys(stated) };
 }
