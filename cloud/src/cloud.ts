@@ -115,7 +115,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
   const store = settings.uploads && new ObjectStore(settings.uploads);
   const uploads = store && settings.uploads && new Uploads({ db, store, dailyBytes: settings.uploads.dailyBytes });
   const { host, port, publicTelemetry, defaultThing } = settings;
-  const { secretKey, corsOrigins, publicOrigin, deviceCa, monitorAllow } = settings.http;
+  const { secretKey, corsOrigins, publicOrigin, deviceCa } = settings.http;
   const tokens = new Tokens(secretKey);
   const passwords = new Passwords();
   const attempts = new AttemptLimits(db, secretKey);
@@ -146,7 +146,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     credentials: { tokens, passwords, attempts },
     health,
     metrics,
-    monitorAllow,
+    monitors: settings.http,
     corsOrigins,
     publicTelemetry,
     defaultThing,

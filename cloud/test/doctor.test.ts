@@ -195,6 +195,7 @@ describe('HTTP', () => {
       [200, { status: 'ok', database: 'ok', broker: 'subscribed' }, []],
       [503, { status: 'degraded', faults: [fault, fault] }, ['instance_degraded', 'instance_degraded']],
       [503, { status: 'degraded', database: 'ok', broker: 'connecting' }, ['instance_degraded']],
+      [403, { detail: 'this route needs MONITOR_TOKEN' }, ['instance_refused']],
       [404, 'nothing here', ['port_taken']],
     ] as const) {
       const instance = await answering(status, body);
@@ -211,8 +212,19 @@ describe('HTTP', () => {
     assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: `http://127.0.0.1:${gateway.port}` })), ['origin_bad_gateway']);
     await gateway.stop();
     assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: `http://127.0.0.1:${await freePort()}` })), ['origin_refused']);
-    assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: 'https://cloud.invalid' })), ['origin_name']);
+    assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: 'https://cloud.invalid', TRUST_PROXY: '127.0.0.1' })), ['origin_name']);
     assert.deepEqual(codes(await checkOrigin({})), ['origin']);
+  });
+
+  test('a public address that opens the metrics, and a proxy that is not trusted, are reported', async () => {
+    let metrics = 404;
+    const proxy = await listening(createHttp(({ url }, response) => response.writeHead(url === '/metrics' ? metrics : 200).end('{}')));
+    const check = async () => codes(await checkOrigin({ PUBLIC_ORIGIN: `http://127.0.0.1:${proxy.port}` }));
+    assert.deepEqual(await check(), []);
+    metrics = 200;
+    assert.deepEqual(await check(), ['monitoring_open']);
+    await proxy.stop();
+    assert.deepEqual(codes(await checkOrigin({ PUBLIC_ORIGIN: 'https://cloud.invalid' })), ['proxy_not_trusted', 'origin_name']);
   });
 
   test('an expired certificate of the public address is reported', async () => {
@@ -224,7 +236,7 @@ describe('HTTP', () => {
       notAfter: new Date(Date.now() - DAY_MS),
     });
     const site = await listening(createHttps({ cert: readFileSync(over.cert), key: readFileSync(over.key) }));
-    const findings = await checkOrigin({ PUBLIC_ORIGIN: `https://localhost:${site.port}` });
+    const findings = await checkOrigin({ PUBLIC_ORIGIN: `https://localhost:${site.port}`, TRUST_PROXY: '127.0.0.1' });
     await site.stop();
     assert.deepEqual(codes(findings), ['origin_certificate_expired']);
     assert.match(String(findings[0]?.remedy), /certbot renew/);

@@ -44,7 +44,12 @@ describe('nginx in front of the cloud', { skip: SKIP }, () => {
   const instances = new Map<number, CloudProcess>();
 
   const startInstance = async (port: number): Promise<void> => {
-    const settings = { AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${broker.port}`, DATABASE_URL: databaseUrl, PORT: String(port) };
+    const settings = {
+      AWS_IOT_ENDPOINT: `mqtt://127.0.0.1:${broker.port}`,
+      DATABASE_URL: databaseUrl,
+      PORT: String(port),
+      TRUST_PROXY: '127.0.0.1',
+    };
     const instance = new CloudProcess(settings, folder);
     instances.set(port, instance);
     await instance.said('broker_subscribed');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Database } from '../src/database/database.ts';
-import { Api, type ApiOptions } from './support/api.ts';
+import { Api, type ApiOptions, type Ask } from './support/api.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
 import { newThing, presence, telemetry } from './support/robot.ts';
@@ -133,7 +133,7 @@ onEachDatabase('robots', (db) => {
     assert.equal((await read('/safety')).gas, 'Detected', 'an earlier program announces no channels');
   });
 
-  test('only this machine and the allow-list may read health and metrics', async () => {
+  test('only this machine, the allow-list and callers with the token may read health and metrics', async () => {
     assert.deepEqual(await get(db(), '/healthz'), {
       status: 200,
       body: {
@@ -146,15 +146,43 @@ onEachDatabase('robots', (db) => {
     });
     assert.equal((await get(db(), '/healthz', { health: { broker: () => 'connecting' } })).status, 503);
     assert.match(String((await get(db(), '/metrics')).body), /^elderly_bot_cloud_subscribed 1$/m);
+    const monitors = { trustProxy: [], isProxied: false, monitorAllow: ['192.0.2.0/24', '2001:db8::1'], monitorToken: 'a token' };
     for (const path of ['/healthz', '/metrics']) {
-      assert.equal((await get(db(), path, {}, { remoteAddress: '192.0.2.7' })).status, 403);
-      assert.equal((await get(db(), path, {}, { headers: { 'x-forwarded-for': '127.0.0.1' } })).status, 403);
-      const allowed = { monitorAllow: ['192.0.2.0/24', '2001:db8::1'] };
-      assert.equal((await get(db(), path, allowed, { remoteAddress: '192.0.2.7' })).status, 200);
-      assert.equal((await get(db(), path, allowed, { remoteAddress: '2001:db8::1' })).status, 200);
-      assert.equal((await get(db(), path, allowed, { headers: { 'x-forwarded-for': '192.0.2.9' } })).status, 200);
-      assert.equal((await get(db(), path, allowed, { headers: { 'x-forwarded-for': '192.0.3.9' } })).status, 403);
+      const status = async (over: object, ask: Ask = {}) => (await get(db(), path, { monitors: { ...monitors, ...over } }, ask)).status;
+      for (const remoteAddress of ['192.0.2.7', '::ffff:192.0.2.7', '2001:db8::1', '::1'])
+        assert.equal(await status({}, { remoteAddress }), 200);
+      assert.equal(await status({}, { remoteAddress: '192.0.3.7' }), 403);
+      assert.equal(await status({}, { remoteAddress: '192.0.3.7', token: 'a token' }), 200);
+      assert.equal(await status({}, { remoteAddress: '192.0.3.7', token: 'another' }), 403);
     }
+  });
+
+  test('a proxy opens health and metrics only to the listed callers that it names', async () => {
+    const named = (address: string): Ask => ({ headers: { 'x-forwarded-for': address } });
+    const read = async (over: object, ask: Ask = {}) => {
+      const monitors = { trustProxy: [], isProxied: true, monitorAllow: ['192.0.2.0/24'], monitorToken: 'a token', ...over };
+      return (await get(db(), '/metrics', { monitors }, ask)).status;
+    };
+    const nginx = { trustProxy: ['127.0.0.1'] };
+    assert.equal(await read(nginx, named('192.0.2.9')), 200);
+    assert.equal(await read(nginx, named('192.0.2.8, 192.0.3.9')), 403, 'the proxy adds the last address');
+    assert.equal(await read(nginx, named('127.0.0.1')), 403);
+    assert.equal(await read({}, named('192.0.2.9')), 403, 'the proxy is not trusted');
+    // The proxy names no caller, so it may speak for anybody.
+    for (const over of [nginx, {}]) assert.deepEqual([await read(over), await read(over, { token: 'a token' })], [403, 200]);
+    const balancer = { trustProxy: ['10.0.0.0/16'], monitorAllow: ['10.0.0.0/8'] };
+    assert.equal(await read(balancer, { remoteAddress: '10.0.1.2' }), 403);
+    assert.equal(await read(balancer, { remoteAddress: '10.1.1.2' }), 200);
+    // Without any setting, only the traces of a proxy show that there is one.
+    for (const headers of [
+      { host: 'cloud.example.org' },
+      { via: '1.1 proxy' },
+      { 'x-real-ip': '127.0.0.1' },
+      { forwarded: 'for=127.0.0.1' },
+    ]) {
+      assert.equal(await read({ isProxied: false }, { headers }), 403, JSON.stringify(headers));
+    }
+    assert.equal(await read({ isProxied: false }, { headers: { host: '127.0.0.1:8080' } }), 200);
   });
 
   test('every error response has a detail', async () => {
@@ -163,12 +191,7 @@ onEachDatabase('robots', (db) => {
   });
 });
 
-async function get(
-  db: Database,
-  url: string,
-  options: ApiOptions = {},
-  from: { remoteAddress?: string; headers?: Record<string, string> } = {},
-): Promise<{ status: number; body: unknown }> {
+async function get(db: Database, url: string, options: ApiOptions = {}, from: Ask = {}): Promise<{ status: number; body: unknown }> {
   const api = await Api.open(db, options);
   const { status, body } = await api.ask('GET', url, from);
   await api.close();

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { type BenchFiles, benchCertificates } from '../../src/identity/index.ts';
 import { SettingsError } from '../src/errors/index.ts';
 import { patternProblem, placeOf } from '../src/messages/decode.ts';
-import { type Environment, readEnvironment, settingsFrom } from '../src/settings/settings.ts';
+import { type Environment, monitorTokenOf, readEnvironment, settingsFrom } from '../src/settings/settings.ts';
 import { DEFAULT_RETENTION, endpointOf } from '../src/settings/values.ts';
 
 const SECRET_KEY = 'a secret of tests, long enough for them';
@@ -37,7 +37,16 @@ test('a setting that is not set has its default', () => {
     retention: DEFAULT_RETENTION,
     silentAfterMs: 900_000,
     uploads: null,
-    http: { secretKey: SECRET_KEY, corsOrigins: [], publicOrigin: null, deviceCa: null, monitorAllow: [] },
+    http: {
+      secretKey: SECRET_KEY,
+      corsOrigins: [],
+      publicOrigin: null,
+      deviceCa: null,
+      trustProxy: [],
+      isProxied: false,
+      monitorAllow: [],
+      monitorToken: monitorTokenOf({ SECRET_KEY }),
+    },
     logLevel: 'info',
   });
 });
@@ -72,7 +81,7 @@ test('all invalid settings are reported at once, one line each, without secrets'
   for (const name of [...names, 'PUBLISHES_PER_SECOND']) {
     assert.equal(lines.filter((line) => line.startsWith(`${name}=`)).length, 1, name);
   }
-  assert.doesNotMatch(lines.join('\n'), /hunter2/);
+  assert.doesNotMatch(lines.join('\n'), /hunter/);
 });
 
 test('each fault of the certificate files has its own line', () => {
@@ -115,16 +124,31 @@ test('a short secret, an origin with a path and an invalid network are refused, 
     SECRET_KEY: 'hunter2',
     CORS_ORIGINS: 'https://a.example.org,https://b.example.org/app',
     PUBLIC_ORIGIN: 'cloud.example.org',
+    TRUST_PROXY: '10.0.0.0/16,0.0.0.0/0',
     MONITOR_ALLOW: '10.0.0.0/8,10.0.0.0/33',
+    MONITOR_TOKEN: 'hunter3',
     DEVICE_CA: join(folder, 'gone.pem'),
   });
   assert.deepEqual(
     lines.map((line) => line.split(/[= ]/)[0]),
-    ['SECRET_KEY', 'CORS_ORIGINS', 'PUBLIC_ORIGIN', 'MONITOR_ALLOW', 'DEVICE_CA'],
+    ['SECRET_KEY', 'CORS_ORIGINS', 'PUBLIC_ORIGIN', 'TRUST_PROXY', 'MONITOR_ALLOW', 'MONITOR_TOKEN', 'DEVICE_CA'],
   );
   assert.match(lines[1] ?? '', /^CORS_ORIGINS=https:\/\/b\.example\.org\/app: expected an origin/);
-  assert.match(lines[3] ?? '', /^MONITOR_ALLOW=10\.0\.0\.0\/33: expected an address/);
+  assert.match(lines[3] ?? '', /^TRUST_PROXY=0\.0\.0\.0\/0: a network of all addresses/);
+  assert.match(lines[4] ?? '', /^MONITOR_ALLOW=10\.0\.0\.0\/33: expected an address/);
   assert.doesNotMatch(lines.join(), /hunter2/);
+});
+
+test('an address with https, or a trusted proxy, means that requests over loopback may come from anybody', () => {
+  const http = (more: Environment) => settingsFrom({ ...LOCAL, SECRET_KEY, ...more }).http;
+  assert.deepEqual(http({ TRUST_PROXY: '127.0.0.1, 10.0.0.0/16' }).trustProxy, ['127.0.0.1', '10.0.0.0/16']);
+  for (const more of [{ TRUST_PROXY: '10.0.0.1' }, { PUBLIC_ORIGIN: 'https://cloud.example.org' }])
+    assert.equal(http(more).isProxied, true);
+  for (const more of [{}, { PUBLIC_ORIGIN: 'http://127.0.0.1:8080' }]) assert.equal(http(more).isProxied, false);
+  const [derived, other] = [monitorTokenOf({ SECRET_KEY }), monitorTokenOf({ SECRET_KEY: `${SECRET_KEY}!` })];
+  assert.notEqual(derived, other);
+  const MONITOR_TOKEN = 'a token of tests'.replaceAll(' ', '-').repeat(2);
+  assert.equal(http({ MONITOR_TOKEN }).monitorToken, MONITOR_TOKEN);
 });
 
 function withCertificates(more: Environment = {}): Environment {

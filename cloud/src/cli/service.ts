@@ -90,12 +90,12 @@ function readSettings(file: string): ReturnType<typeof settingsOf> {
 }
 
 /** Waits until the cloud is healthy. After its first answer, the cloud gets more time for its subscription. */
-async function reportStart({ host, port }: Settings, user: string): Promise<number> {
+async function reportStart({ host, port, http }: Settings, user: string): Promise<number> {
   const url = healthzUrl(host, port);
   let fault: string | undefined;
   let untilMs = performance.now() + UP_WITHIN_MS;
   while (performance.now() < untilMs) {
-    const answer = await fetch(url).catch(() => undefined);
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${http.monitorToken}` } }).catch(() => undefined);
     if (answer?.ok) {
       await print(`${UNIT} runs as ${user}, and answers at ${url}`);
       return 0;

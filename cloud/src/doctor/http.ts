@@ -2,7 +2,7 @@
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../../src/base/index.ts';
 import type { Fault } from '../health/index.ts';
-import type { Environment } from '../settings/index.ts';
+import { type Environment, monitorTokenOf } from '../settings/index.ts';
 import { type Finding, ok, problem, reachOf, skipped, unreachable, warning } from './check.ts';
 
 const ANSWER_MS = 6_000;
@@ -11,18 +11,24 @@ const DAY_MS = 86_400_000;
 const RENEWED_DAYS = 21;
 const SEND_CHAIN = 'nginx must send the whole chain (fullchain.pem) of a certificate for this name';
 
-export async function checkInstance({ HOST = '127.0.0.1', PORT = '8080' }: Environment): Promise<Finding[]> {
+export async function checkInstance(environment: Environment): Promise<Finding[]> {
+  const { HOST = '127.0.0.1', PORT = '8080' } = environment;
   if (PORT === '0') return [skipped('instance', 'PORT=0: the log line cloud_ready shows the port')];
   const url = healthzUrl(HOST, PORT);
   if (!URL.canParse(url)) return [skipped('instance', `${url} is not an address; correct HOST and PORT first`)];
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const headers = { authorization: `Bearer ${monitorTokenOf(environment)}` };
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS) });
     const health = (await answer.json().catch(() => null)) as { status?: string; faults?: readonly Fault[] } | null;
     if (answer.ok && health?.status === 'ok') return [ok('instance', `${url} reports ok`)];
     if (health?.status === 'degraded') {
       return (health.faults ?? [{ text: 'degraded', remedy: 'the instance is of another version: restart it' }]).map(({ text, remedy }) =>
         problem('instance_degraded', `${url}: ${text}`, remedy),
       );
+    }
+    if (answer.status === 403) {
+      const remedy = 'run doctor with the SECRET_KEY and MONITOR_TOKEN of the instance, or restart the instance';
+      return [problem('instance_refused', `${url} answered 403, so the instance has other settings`, remedy)];
     }
     const observed = `${url} answered ${answer.status}, so it is not elderly-bot-cloud`;
     return [problem('port_taken', observed, 'another program uses that port: set another PORT')];
@@ -41,14 +47,19 @@ export function healthzUrl(host: string, port: string | number): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}/healthz`;
 }
 
-export async function checkOrigin({ PUBLIC_ORIGIN: origin }: Environment): Promise<Finding[]> {
+export async function checkOrigin(environment: Environment): Promise<Finding[]> {
+  return [...trustIn(environment), ...(await reach(environment))];
+}
+
+async function reach({ PUBLIC_ORIGIN: origin }: Environment): Promise<Finding[]> {
   if (!origin || !URL.canParse(origin))
     return [skipped('origin', 'PUBLIC_ORIGIN is not set: robots’ tokens must name the address that the cloud listens on')];
   try {
     const certificate = await certificateOf(new URL(origin));
     // With a bad certificate the request would fail too, and the same fault would be reported twice.
     if (certificate.some(({ status }) => status === 'error')) return certificate;
-    return [...certificate, await answerOf(origin)];
+    const answer = await answerOf(origin);
+    return [...certificate, answer, ...(answer.status === 'ok' ? await checkMonitoring(origin) : [])];
   } catch (error) {
     return [
       unreachable(origin, causeOf(error), {
@@ -76,6 +87,21 @@ async function answerOf(origin: string): Promise<Finding> {
   }
   const observed = `${origin}/openapi.json answered ${status}, so it is not elderly-bot-cloud`;
   return problem('origin_other', observed, 'check server_name and proxy_pass in the nginx site');
+}
+
+/** A proxy that passes these routes on opens them, if this machine may read them without a token. */
+async function checkMonitoring(origin: string): Promise<Finding[]> {
+  const { status } = await fetch(`${origin}/metrics`, { signal: AbortSignal.timeout(ANSWER_MS) });
+  if (status !== 200) return [];
+  const remedy = 'let the proxy refuse /metrics and /healthz (cloud/deploy/nginx.conf), and take its address out of MONITOR_ALLOW';
+  return [problem('monitoring_open', `${origin}/metrics answers without a token`, remedy)];
+}
+
+/** The cloud has no TLS of its own, so an address with https is that of a proxy. */
+function trustIn({ PUBLIC_ORIGIN: origin, TRUST_PROXY: proxies }: Environment): Finding[] {
+  if (proxies || !origin?.startsWith('https:')) return [];
+  const observed = 'TRUST_PROXY is not set, so all callers behind the proxy count as one network';
+  return [warning('proxy_not_trusted', observed, 'set TRUST_PROXY to the addresses of the proxy; 127.0.0.1,::1 for nginx on this machine')];
 }
 
 async function certificateOf({ protocol, hostname, port }: URL): Promise<Finding[]> {

@@ -7,7 +7,7 @@ import { createSerializerCompiler, validatorCompiler, type ZodTypeProvider } fro
 import type { Logger } from 'pino';
 import { fail, HttpError } from './errors.ts';
 import { describeRoutes } from './openapi.ts';
-import { protect } from './protect.ts';
+import { isLoopback, protect } from './protect.ts';
 
 export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
@@ -22,16 +22,18 @@ const KEEP_ALIVE_MS = 75_000;
 export interface AppOptions {
   readonly log: Logger;
   readonly corsOrigins: readonly string[];
+  /** Addresses and networks of proxies, which may name the address of their caller. */
+  readonly trustProxy?: readonly string[];
   /** Called for each answer. `route` is the pattern of the route, not the URL. */
   readonly onAnswer?: (route: string, method: string, status: number, seconds: number) => void;
 }
 
-export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Promise<App> {
+export async function buildApp({ log, corsOrigins, trustProxy = [], onAnswer }: AppOptions): Promise<App> {
   const app = Fastify({
     bodyLimit: MAX_BODY_BYTES,
     logger: false,
     genReqId: () => randomUUID(),
-    trustProxy: 'loopback',
+    trustProxy: [...trustProxy],
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Ignores fields named `__proto__` or `constructor` like any unknown field (docs/reference/protocol.md, Conventions).
@@ -47,6 +49,7 @@ export async function buildApp({ log, corsOrigins, onAnswer }: AppOptions): Prom
   await protect(app, corsOrigins);
   answerUnknown(app, log);
   endConnections(app);
+  if (trustProxy.length === 0) reportProxy(app, log);
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
     const ms = Math.round(reply.elapsedTime);
@@ -86,6 +89,21 @@ function endConnections(app: App): void {
   app.addHook('preClose', (done) => {
     closing = true;
     endIfDone();
+    done();
+  });
+}
+
+/** Behind a proxy that is not trusted, all callers seem to be one network and share its limits. */
+function reportProxy(app: App, log: Logger): void {
+  let isReported = false;
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!isReported && request.headers['x-forwarded-for'] !== undefined && isLoopback(request.ip)) {
+      isReported = true;
+      log.warn(
+        { event: 'proxy_not_trusted', address: request.ip },
+        'a proxy names its caller: set TRUST_PROXY to the address of the proxy',
+      );
+    }
     done();
   });
 }

@@ -1,4 +1,5 @@
-// Protects the routes: security headers, CORS for listed origins, and the allow-list of the monitoring routes.
+// Protects the routes: security headers, CORS for listed origins, and the guard of the monitoring routes.
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
@@ -9,7 +10,10 @@ import { HttpError } from './errors.ts';
 const NONE = ["'none'"];
 /** Seconds that a browser may cache the answer to a preflight request. */
 const PREFLIGHT_S = 600;
-const LOOPBACK = ['127.0.0.0/8', '::1'];
+/** A proxy that keeps the caller's Host gives itself away. */
+const LOCAL_HOST = /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/;
+/** A proxy may add each of them. */
+const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'];
 
 /**
  * Sets the headers of every answer: no content sniffing, no framing, no caching, no scripts.
@@ -39,21 +43,46 @@ export async function protect(app: App, origins: readonly string[]): Promise<voi
   });
 }
 
+/** The readers of the monitoring routes; settings.ts explains the fields. */
+export interface Monitors {
+  readonly trustProxy: readonly string[];
+  readonly isProxied: boolean;
+  readonly monitorAllow: readonly string[];
+  readonly monitorToken: string;
+}
+
 type Guard = (request: FastifyRequest, reply: unknown, done: (error?: Error) => void) => void;
 
 /**
- * An `onRequest` hook that admits this machine and the listed addresses and networks. A forwarded request is checked by the address that
- * the proxy reports. Only a proxy on loopback is trusted.
+ * An `onRequest` hook for the monitoring routes. It admits a request with the token; one from the listed addresses; and one from this machine, unless
+ * there is a proxy. A proxy that does not name its caller might speak for anybody, so its own address admits nothing.
  */
-export function onlyFrom(allowed: readonly string[]): Guard {
-  const direct = listOf([...LOOPBACK, ...allowed]);
-  const forwarded = listOf(allowed);
-  return ({ headers, ip }, _reply, done) => {
-    const isForwarded = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
-    const address = ip.replace(/^::ffff:/, '');
-    const isAllowed = (isForwarded ? forwarded : direct).check(address, familyOf(address));
-    done(isAllowed ? undefined : new HttpError(403, 'only this machine and the addresses in MONITOR_ALLOW may read this route'));
+export function onlyMonitors({ trustProxy, isProxied, monitorAllow, monitorToken }: Monitors): Guard {
+  const [proxies, listed] = [listOf(trustProxy), listOf(monitorAllow)];
+  const expected = sha256(`Bearer ${monitorToken}`);
+  const isAllowed = ({ headers, ip, socket }: FastifyRequest): boolean => {
+    if (timingSafeEqual(sha256(headers.authorization ?? ''), expected)) return true;
+    if (has(proxies, ip)) return false;
+    if (FORWARDING.some((name) => headers[name] !== undefined)) return has(proxies, socket.remoteAddress) && has(listed, ip);
+    return has(listed, ip) || (!isProxied && isLoopback(ip) && LOCAL_HOST.test(headers.host ?? ''));
   };
+  return (request, _reply, done) =>
+    done(isAllowed(request) ? undefined : new HttpError(403, 'this route needs MONITOR_TOKEN, or an address in MONITOR_ALLOW'));
+}
+
+const LOOPBACK = listOf(['127.0.0.0/8', '::1']);
+
+export function isLoopback(address: string): boolean {
+  return has(LOOPBACK, address);
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function has(list: BlockList, address = ''): boolean {
+  const bare = address.replace(/^::ffff:/, '');
+  return isIP(bare) > 0 && list.check(bare, familyOf(bare));
 }
 
 function listOf(entries: readonly string[]): BlockList {

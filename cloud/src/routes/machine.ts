@@ -1,7 +1,7 @@
-// GET /healthz and /metrics, for this machine and the addresses in MONITOR_ALLOW.
+// GET /healthz and /metrics, for this machine, the addresses in MONITOR_ALLOW and callers with the token.
 import { z } from 'zod';
 import type { Health } from '../health/index.ts';
-import { answer, component, errors, OPEN, onlyFrom, TAGS } from '../http/index.ts';
+import { answer, component, errors, type Monitors, OPEN, onlyMonitors, TAGS } from '../http/index.ts';
 import type { Context } from './context.ts';
 
 /** Robots named in an answer. */
@@ -25,12 +25,11 @@ const health = component(
 
 export interface MachineOptions {
   readonly health: Health;
-  /** Addresses and networks, besides this machine, that may read these routes. */
-  readonly monitorAllow: readonly string[];
+  readonly monitors: Monitors;
 }
 
-export function machineRoutes({ app, metrics }: Context, { health: state, monitorAllow }: MachineOptions): void {
-  const onRequest = onlyFrom(monitorAllow);
+export function machineRoutes({ app, metrics }: Context, { health: state, monitors }: MachineOptions): void {
+  const onRequest = onlyMonitors(monitors);
 
   app.get(
     '/healthz',

@@ -4,6 +4,7 @@ export {
   databaseSettingsFrom,
   type Environment,
   exportToSdk,
+  monitorTokenOf,
   readCredentials,
   readEnvironment,
   type Settings,

@@ -1,7 +1,21 @@
 // Defines all settings of the cloud as one schema. cloud/.env.example explains them.
 import { z } from 'zod';
 import { patternProblem } from '../messages/index.ts';
-import { bytes, caFile, elementsOf, endpointOf, list, msFrom, network, origin, parsed, port, retentionFrom, yesOrNo } from './values.ts';
+import {
+  bytes,
+  caFile,
+  elementsOf,
+  endpointOf,
+  list,
+  msFrom,
+  network,
+  origin,
+  parsed,
+  port,
+  proxy,
+  retentionFrom,
+  yesOrNo,
+} from './values.ts';
 
 const MIN_SECRET_CHARACTERS = 32;
 const SECRET = `at least ${MIN_SECRET_CHARACTERS} secret characters (openssl rand -base64 48)`;
@@ -67,7 +81,12 @@ export const schema = databaseSchema.extend({
   SECRET_KEY: z.string(SECRET).min(MIN_SECRET_CHARACTERS, { error: ({ input }) => `expected ${SECRET}, not ${String(input).length}` }),
   CORS_ORIGINS: list(origin()).optional(),
   PUBLIC_ORIGIN: origin().optional(),
+  TRUST_PROXY: list(proxy()).optional(),
   MONITOR_ALLOW: list(network()).optional(),
+  MONITOR_TOKEN: z
+    .string()
+    .regex(new RegExp(`^[!-~]{${MIN_SECRET_CHARACTERS},}$`), `expected ${SECRET} without spaces`)
+    .optional(),
   DEVICE_CA: caFile().optional(),
   LOG_LEVEL: z.enum(LOG_LEVELS, `expected one of ${LOG_LEVELS.join(', ')}`).default('info'),
 });

@@ -1,6 +1,6 @@
 // Reads the cloud's settings from the environment and a `.env` file. It reports all faults at once, one line each, before anything is
 // opened.
-import type { X509Certificate } from 'node:crypto';
+import { createHmac, type X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { parseEnv } from 'node:util';
@@ -13,7 +13,7 @@ import { type Endpoint, endpointOf, type Retention } from './values.ts';
 
 const CREDENTIALS = ['AWS_ROOT_CA', 'AWS_CERT_FILE', 'AWS_PRIVATE_KEY'] as const;
 /** Messages do not show these values, because they may contain a password. */
-const SECRETS: ReadonlySet<string> = new Set(['SECRET_KEY', 'DATABASE_URL']);
+const SECRETS: ReadonlySet<string> = new Set(['SECRET_KEY', 'DATABASE_URL', 'MONITOR_TOKEN']);
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -56,8 +56,14 @@ export interface HttpSettings {
   readonly publicOrigin: string | null;
   /** The CA of the robots' certificates. If it is null, only certificates that were added are accepted. */
   readonly deviceCa: X509Certificate | null;
+  /** Addresses and networks of the proxies, which may name the address of a caller. */
+  readonly trustProxy: readonly string[];
+  /** Whether there is a proxy, trusted or not. A request over loopback may then come from anybody. */
+  readonly isProxied: boolean;
   /** Addresses and networks, besides this machine, that may read /healthz and /metrics. */
   readonly monitorAllow: readonly string[];
+  /** Admits a request to /healthz and /metrics from any address. */
+  readonly monitorToken: string;
 }
 
 /** The content of the cloud's own three certificate files. */
@@ -121,10 +127,19 @@ export function settingsFrom(environment: Environment): Settings {
       corsOrigins: data.CORS_ORIGINS ?? [],
       publicOrigin: data.PUBLIC_ORIGIN ?? null,
       deviceCa: data.DEVICE_CA ?? null,
+      trustProxy: data.TRUST_PROXY ?? [],
+      // The cloud has no TLS of its own, so an address with https is that of a proxy.
+      isProxied: data.TRUST_PROXY !== undefined || data.PUBLIC_ORIGIN?.startsWith('https:') === true,
       monitorAllow: data.MONITOR_ALLOW ?? [],
+      monitorToken: monitorTokenOf(environment),
     },
     logLevel: data.LOG_LEVEL,
   };
+}
+
+/** The commands of this machine, which know the settings, derive the same token if none is set. */
+export function monitorTokenOf({ MONITOR_TOKEN: token, SECRET_KEY: secretKey = '' }: Environment): string {
+  return token || createHmac('sha256', secretKey).update('monitor').digest('base64url');
 }
 
 /** Reads the settings of commands that use only the database. @throws SettingsError */

@@ -77,6 +77,11 @@ export function network() {
   }, 'expected an address or a network such as 10.0.0.0/8');
 }
 
+/** An address or network of a proxy, which may name the caller's address. */
+export function proxy() {
+  return network().refine((entry) => !/\/0+$/.test(entry), 'a network of all addresses would let every caller name any address as its own');
+}
+
 /** The path of the certificate of a CA. */
 export function caFile() {
   return parsed((path): X509Certificate | string => {
