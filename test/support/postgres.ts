@@ -99,6 +99,11 @@ export class Postgres {
     return this.#folder;
   }
 
+  /** The path of one of its programs, such as pg_dump. */
+  program(name: string): string {
+    return join(this.#bin, name);
+  }
+
   urlOf(database: string): string {
     return `postgresql://postgres@127.0.0.1:${this.#port}/${database}`;
   }

@@ -6,9 +6,10 @@ import { postgresUnavailable } from '../../support/postgres.ts';
 import type { Campaign, Context, Outcome } from '../campaign.ts';
 import { Ground } from '../neighbours/ground.ts';
 import { NEIGHBOURS, type Neighbour } from '../neighbours/kinds.ts';
-import { pause, type Told } from '../neighbours/robots.ts';
+import type { Told } from '../neighbours/robots.ts';
 import { brokenBounds, type Observed, type Row, rowOf, tableOf } from '../neighbours/verdict.ts';
 import type { Random } from '../random.ts';
+import { after } from '../world.ts';
 
 const FALLS = 12;
 const FALL_EVERY_MS = 10_000;
@@ -51,18 +52,25 @@ async function beside(neighbour: Neighbour, random: Random): Promise<{ readonly 
   const ground = await Ground.start();
   try {
     const end = await neighbour.begin(ground, random);
-    const never = new AbortController().signal;
-    // The seed chooses the moment within the harm's period.
-    await pause(random.between(0, FALL_EVERY_MS), never);
-    for (let n = 1; n <= FALLS; n++) {
-      const next = pause(FALL_EVERY_MS, never);
-      await ground.fall();
-      await next;
+    let told: Told = {};
+    try {
+      await fallOften(ground, random);
+    } finally {
+      told = await end();
     }
-    const told = await end();
     return { observed: await ground.observed(), told: { ...told, stream_breaks: ground.family.breaks } };
   } finally {
     await ground.stop();
+  }
+}
+
+async function fallOften(ground: Ground, random: Random): Promise<void> {
+  // The seed chooses the moment within the harm's period.
+  await after(random.between(0, FALL_EVERY_MS));
+  for (let n = 1; n <= FALLS; n++) {
+    const next = after(FALL_EVERY_MS);
+    await ground.fall();
+    await next;
   }
 }
 

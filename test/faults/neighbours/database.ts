@@ -1,8 +1,6 @@
 // Faults of the database and of its upkeep beside the healthy robot. Each repeats until its end.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import { findPostgres } from '../../support/postgres.ts';
 import { eventually } from '../../support/until.ts';
 import type { Random } from '../random.ts';
 import { type Ground, urlThrough } from './ground.ts';
@@ -64,7 +62,7 @@ export async function failover({ ground, until }: Trouble): Promise<Told> {
   let failovers = 0;
   for (; !until.aborted; failovers++) {
     const former = ground.postgres;
-    const standby = await former.standby();
+    const standby = ground.keep(await former.standby());
     ground.proxy.target = standby.port;
     const end = await ground.ask(async (client) => {
       await client.query('alter system set default_transaction_read_only = on');
@@ -101,7 +99,7 @@ export async function retention({ ground, until }: Trouble): Promise<Told> {
   let [dumps, instances] = [0, 0];
   for (; !until.aborted; dumps++) {
     await ground.ask((client) => client.query(OLD_ROWS, [Date.now() - 150 * DAY_MS]));
-    const dump = spawn(PG_DUMP, ['--dbname', ground.postgres.url], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const dump = spawn(ground.postgres.program('pg_dump'), ['--dbname', ground.postgres.url], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(dump.stdout, 'readable');
     const dumped = once(dump, 'exit');
     // The first run makes older months and moves the rows there, the next one drops them.
@@ -120,6 +118,5 @@ export async function retention({ ground, until }: Trouble): Promise<Told> {
 
 /** An instance has begun its upkeep within this time. */
 const UPKEEP_MS = 8_000;
-const PG_DUMP = join(findPostgres() ?? '', 'pg_dump');
 const OLD_ROWS = `insert into readings (thing, outbox, seq, at, channel, value)
-  select 'old-robot', 'box-' || $1, n, $1 + n, 'note', to_jsonb(repeat('x', 100)) from generate_series(1, 20000) as n`;
+  select 'old-robot', 'box-' || $1::bigint, n, $1::bigint + n, 'note', to_jsonb(repeat('x', 100)) from generate_series(1, 20000) as n`;

@@ -41,7 +41,7 @@ export class Family {
     return family;
   }
 
-  async leave(): Promise<void> {
+  async stop(): Promise<void> {
     this.#left.abort();
     await this.#stream?.leave().catch(() => {});
     await this.#following;

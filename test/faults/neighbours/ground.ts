@@ -22,8 +22,15 @@ import type { Observed } from './verdict.ts';
 const PREFIX = `fleet/${THING}`;
 /** The plain prefix belongs to no robot of this fleet. */
 const PATTERNS = 'elderly_bot, fleet/+';
+/** Shorter than the default, so that all robots that return are settled within the campaign's limit. */
+const RECEIPT_INTERVAL = '1m';
 /** After this time an alert counts as lost. */
 const PATIENCE_MS = 60_000;
+
+/** A part of the ground that must end with it. */
+interface Ending {
+  stop(): Promise<unknown>;
+}
 
 export class Ground {
   readonly bench: Bench;
@@ -37,41 +44,36 @@ export class Ground {
   postgres: Postgres;
   readonly #robot: FallingRobot;
   readonly #witness: Witness;
+  readonly #parts: Ending[];
   readonly #warmUp: ReadonlySet<string>;
   #falls = 0;
 
-  private constructor(parts: Parts) {
-    this.bench = parts.bench;
-    this.cloud = parts.cloud;
-    this.family = parts.family;
-    this.plainPort = parts.plainPort;
-    this.proxy = parts.proxy;
-    this.postgres = parts.postgres;
-    this.#robot = parts.robot;
-    this.#witness = parts.witness;
-    this.#warmUp = new Set(parts.family.shown.keys());
+  private constructor(made: Made, parts: Ending[]) {
+    this.bench = made.bench;
+    this.cloud = made.cloud;
+    this.family = made.family;
+    this.plainPort = made.plainPort;
+    this.proxy = made.proxy;
+    this.postgres = made.postgres;
+    this.#robot = made.robot;
+    this.#witness = made.witness;
+    this.#parts = parts;
+    this.#warmUp = new Set(made.family.shown.keys());
   }
 
   /** Resolves when the family has seen a first fall, which is not measured. */
   static async start(): Promise<Ground> {
-    const postgres = await Postgres.start({ durable: true });
-    const proxy = await TcpProxy.start(postgres.port);
-    const plainPort = await freePort();
-    // A queue with a bound would drop messages of a cloud that is away, and the broker is not the subject.
-    const lines = [`listener ${plainPort} 127.0.0.1`, 'allow_anonymous true', 'max_queued_messages 0', 'set_tcp_nodelay true'];
-    const bench = await Bench.start({ acl: accessList(), lines });
-    const cloud = await bench.cloud({ url: urlThrough(proxy) }, { TOPIC_PATTERN: PATTERNS, RECEIPT_INTERVAL: '1m' });
-    const origin = String((await cloud.event('cloud_ready')).url);
-    const family = await asking(postgres, (client) => Family.join(origin, client, THING));
-    const witness = await Witness.start(plainPort, PREFIX);
-    const place: Place = { program: (name, command, ...args) => bench.run(name, command, args, bench.robotEnv()) };
-    const robot = await FallingRobot.start(place, witness, configure(bench));
-    await shownAll(family, witness);
-    return new Ground({ bench, cloud, family, plainPort, proxy, postgres, robot, witness });
+    const parts: Ending[] = [];
+    try {
+      return new Ground(await make(parts), parts);
+    } catch (error) {
+      await stopAll(parts);
+      throw error;
+    }
   }
 
   get origin(): string {
-    return String(this.cloud.lines.find(({ event }) => event === 'cloud_ready')?.url);
+    return originOf(this.cloud);
   }
 
   /** Publishes a fall. Resolves when the broker has acknowledged its alert. */
@@ -108,19 +110,48 @@ export class Ground {
     });
   }
 
-  async stop(): Promise<void> {
-    await this.family.leave();
-    await this.#robot.kill();
-    await this.#witness.stop();
-    await this.bench.stop();
-    await this.proxy.stop();
-    await this.postgres.stop();
+  /** Stops this part with the ground. */
+  keep<T extends Ending>(part: T): T {
+    this.#parts.push(part);
+    return part;
+  }
+
+  stop(): Promise<void> {
+    return stopAll(this.#parts);
   }
 }
 
-interface Parts extends Pick<Ground, 'bench' | 'cloud' | 'family' | 'plainPort' | 'proxy' | 'postgres'> {
+interface Made extends Pick<Ground, 'bench' | 'cloud' | 'family' | 'plainPort' | 'proxy' | 'postgres'> {
   readonly robot: FallingRobot;
   readonly witness: Witness;
+}
+
+async function make(parts: Ending[]): Promise<Made> {
+  const keep = <T extends Ending>(part: T): T => {
+    parts.push(part);
+    return part;
+  };
+  const postgres = keep(await Postgres.start({ durable: true }));
+  const proxy = keep(await TcpProxy.start(postgres.port));
+  const plainPort = await freePort();
+  // A queue with a bound would drop messages of a cloud that is away, and the broker is not the subject.
+  const lines = [`listener ${plainPort} 127.0.0.1`, 'allow_anonymous true', 'max_queued_messages 0', 'set_tcp_nodelay true'];
+  const bench = keep(await Bench.start({ acl: accessList(), lines }));
+  const cloud = await bench.cloud({ url: urlThrough(proxy) }, { TOPIC_PATTERN: PATTERNS, RECEIPT_INTERVAL });
+  const family = keep(await asking(postgres, (client) => Family.join(originOf(cloud), client, THING)));
+  const witness = keep(await Witness.start(plainPort, PREFIX));
+  const place: Place = { program: (name, command, ...args) => bench.run(name, command, args, bench.robotEnv()) };
+  const robot = await FallingRobot.start(place, witness, configure(bench));
+  await shownAll(family, witness);
+  return { bench, cloud, family, plainPort, proxy, postgres, robot, witness };
+}
+
+async function stopAll(parts: Ending[]): Promise<void> {
+  for (const part of parts.splice(0).toReversed()) await part.stop();
+}
+
+function originOf(cloud: Program): string {
+  return String(cloud.lines.find(({ event }) => event === 'cloud_ready')?.url);
 }
 
 export function urlThrough(proxy: TcpProxy): string {
