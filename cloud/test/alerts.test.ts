@@ -11,6 +11,7 @@ import { event, newThing, telemetry } from './support/robot.ts';
 const TELEMETRY = 'elderly_bot/telemetry';
 const RAISED_AT = 1_763_929_000_001;
 const CLEARED_AT = 1_763_929_060_000;
+const [MEMBERS, ROUNDS, EACH] = [4, 3, 60];
 
 const raised = (seq: number, incident?: string): unknown[] => [
   seq,
@@ -272,6 +273,38 @@ onPostgres('alerts that their robot changes at this moment', (db, another) => {
     });
     assert.equal(await seen.waiting, true);
     for (const { state, seen_by } of await alertsOf(db(), thing)) assert.deepEqual([state, seen_by.length], ['resolved', 1]);
+  });
+
+  test('are seen and acknowledged by several members while the robot goes on, and no transaction is the victim of a deadlock', async () => {
+    const thing = newThing();
+    const cloud = new Instance(another());
+    const api = await Api.open(db());
+    const tokens: string[] = [];
+    for (let n = 0; n < MEMBERS; n++) tokens.push((await api.register(thing)).token);
+    let seq = 0;
+    const all = (row: (seq: number, incident: string) => unknown[], round: number): unknown[][] =>
+      Array.from({ length: EACH }, (_, i) => row(++seq, `i-${round}-${String(i).padStart(3, '0')}`));
+    for (let round = 0; round < ROUNDS; round++) {
+      await cloud.send(TELEMETRY, telemetry({ thing }, all(raised, round)));
+      const ids = (await listAlerts(db(), { thing, limit: EACH })).map(({ id }) => id);
+      const requests = tokens.flatMap((token, n) => [
+        api.ask('POST', '/alerts/seen', { token, body: { ids: n % 2 ? ids : ids.toReversed() } }),
+        api.ask('POST', `/alerts/${ids[n]}/acknowledge`, { token }),
+      ]);
+      let isAnswered = false;
+      const answers = Promise.all(requests).finally(() => {
+        isAnswered = true;
+      });
+      // The robot writes to all its alerts, the oldest first, until the members have their answers.
+      do await cloud.send(TELEMETRY, telemetry({ thing }, all(cleared, round)));
+      while (!isAnswered);
+      for (const { status, body } of await answers) assert.equal(status, 200, JSON.stringify(body));
+    }
+    await cloud.stop();
+    assert.ok(!cloud.codes.includes('40P01'), cloud.codes.join());
+    for (const { state, seen_by } of await listAlerts(db(), { thing, limit: ROUNDS * EACH }))
+      assert.deepEqual([state, seen_by.length], ['resolved', MEMBERS]);
+    await api.close();
   });
 });
 
