@@ -1,37 +1,41 @@
 // Reads alerts and records that members saw and acknowledged them. Only the first view and the first acknowledgement of an alert count,
 // over all instances.
-import type { Flapping } from '../../../src/wire/index.ts';
+import { z } from 'zod';
+import { flapping } from '../../../src/wire/index.ts';
 import type { Database, Sql } from '../database/index.ts';
 
-export type AlertState = 'committed' | 'seen' | 'acknowledged' | 'resolved';
+const id = z.number().int();
+const time = z.number().int();
 
 /** Times are milliseconds since 1970. */
-export interface Alert {
-  readonly id: number;
-  readonly thing: string;
-  readonly incident: string;
-  /** The channel that raised the alert, or `robot_silent` or `robot_storage`. */
-  readonly channel: string;
-  readonly value: unknown;
+export const alert = z.object({
+  id,
+  thing: z.string(),
+  incident: z.string(),
+  channel: z.string().describe('The channel that raised it, or robot_silent or robot_storage'),
+  value: z.unknown(),
   /** The latest state. `raised` exists only on the robot, before the row arrives. */
-  readonly state: AlertState;
-  readonly raised_at: number | null;
-  readonly committed_at: number;
-  readonly seen_at: number | null;
-  readonly acknowledged_at: number | null;
-  readonly acknowledged_by: number | null;
-  readonly resolved_at: number | null;
-  /** How often an event happened while its alert stood. Null while it stands, and for alerts that are not events. */
-  readonly occurrences: number | null;
-  /** How often the alert was raised again and cleared, within `ms` milliseconds, since its first row. Null unless its channel flapped. */
-  readonly flapping: Flapping | null;
-  /** Whether the robot could not write a row of the alert to its disk. */
-  readonly volatile: boolean;
-  /** Why the cloud could not read the alert; null if it could. Its value is then unknown, and maybe its channel (`unread`). */
-  readonly unread: string | null;
+  state: z.enum(['committed', 'seen', 'acknowledged', 'resolved']),
+  raised_at: time.nullable(),
+  committed_at: time,
+  seen_at: time.nullable(),
+  acknowledged_at: time.nullable(),
+  acknowledged_by: id.nullable(),
+  resolved_at: time.nullable(),
+  occurrences: z
+    .number()
+    .int()
+    .nullable()
+    .describe('How often an event happened while its alert stood; null while it stands, and for other alerts'),
+  flapping: flapping
+    .nullable()
+    .describe('How often a flapping alert was raised again and cleared since it was raised, within ms; null for other alerts'),
+  volatile: z.boolean().describe('Whether the robot could not write the alert to its disk'),
+  unread: z.string().nullable().describe('Why the cloud could not read the alert, which it raised all the same; null for all others'),
   /** The users who saw the alert, each with the time of their first view. */
-  readonly seen_by: { readonly user_id: number; readonly at: number }[];
-}
+  seen_by: z.array(z.object({ user_id: id, at: time })),
+});
+export type Alert = z.infer<typeof alert>;
 
 export interface AlertQuery {
   readonly thing: string;

@@ -3,15 +3,17 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
 import {
   type AnnouncedCommand,
+  COMMAND_ID_PATTERN,
   type Command as CommandMessage,
   EXPIRY_GRACE_MS,
   MAX_COMMAND_BYTES,
   MAX_ISSUED_AHEAD_MS,
-  type ResultReason,
-  type ResultStatus,
+  RESULT_REASONS,
+  RESULT_STATUSES,
   topicsOf,
 } from '../../../src/wire/index.ts';
 import { type Database, storableJson } from '../database/index.ts';
@@ -20,7 +22,10 @@ import { HttpError } from '../http/index.ts';
 /** Time for a result to arrive once the command has expired. The robot answers at once, so this covers the transfer in both directions. */
 const ANSWER_MS = 10_000;
 
-type Argument = string | number | boolean;
+const time = z.number().int();
+export const commandId = z.string().regex(COMMAND_ID_PATTERN);
+export const argument = z.union([z.boolean(), z.number(), z.string()]);
+type Argument = z.infer<typeof argument>;
 type Arguments = Readonly<Record<string, Argument>>;
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -44,37 +49,36 @@ export type SignedFields = Required<Pick<CommandMessage, 'sig'>> & {
   readonly expires_at: number;
 };
 
-export interface IssuedCommand {
-  readonly id: string;
-  readonly expires_at: number;
-  /** From the robot's presence, which may be outdated. */
-  readonly online: boolean;
-}
+export const issuedCommand = z.object({
+  id: commandId,
+  expires_at: time,
+  online: z.boolean().describe('Whether the robot was online according to its presence'),
+});
+type IssuedCommand = z.infer<typeof issuedCommand>;
 
-export interface CommandResult {
-  readonly status: ResultStatus;
-  readonly reason: ResultReason | null;
-  readonly detail: string | null;
-  /** The published value, after clamping. */
-  readonly applied: unknown;
-  readonly at: number;
-}
-
-export interface Command {
-  readonly id: string;
-  readonly thing: string;
-  readonly command: string;
-  readonly args: Arguments;
-  readonly issued_by: number | null;
-  readonly issued_at: number;
-  readonly expires_at: number;
-  /**
-   * The status of the result, if there is a result. Otherwise `pending`, and once the command has expired `not_sent` (no PUBACK) or
-   * `unanswered`. An offline robot may still send the result later.
-   */
-  readonly status: ResultStatus | 'pending' | 'not_sent' | 'unanswered';
-  readonly result: CommandResult | null;
-}
+export const commandState = z.object({
+  id: commandId,
+  thing: z.string(),
+  command: z.string(),
+  args: z.record(z.string(), argument),
+  issued_by: time.nullable(),
+  issued_at: time,
+  expires_at: time,
+  /** `not_sent` means that there was no PUBACK. */
+  status: z
+    .enum(['pending', 'not_sent', 'unanswered', ...RESULT_STATUSES])
+    .describe('The status of the result, if there is one. A robot without a link may still answer an unanswered command'),
+  result: z
+    .object({
+      status: z.enum(RESULT_STATUSES),
+      reason: z.enum(RESULT_REASONS).nullable(),
+      detail: z.string().nullable(),
+      applied: z.unknown().describe('The published value, after clamping'),
+      at: time.describe("Time by the robot's clock"),
+    })
+    .nullable(),
+});
+type Command = z.infer<typeof commandState>;
 
 interface CommandRow extends Omit<Command, 'status'> {
   readonly sent_at: number | null;

@@ -1,1 +1,1 @@
-export { type Command, Commands, type SignedFields } from './commands.ts';
+export { argument, Commands, commandId, commandState, issuedCommand, type SignedFields } from './commands.ts';

@@ -1,50 +1,20 @@
 // GET /alerts, POST /alerts/seen and POST /alerts/{id}/acknowledge, for members.
 import { z } from 'zod';
-import { flapping } from '../../../src/wire/index.ts';
-import { acknowledgeAlert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/index.ts';
+import { acknowledgeAlert, alert, listAlerts, markSeen, readAlert, readAlerts } from '../alerts/index.ts';
 import { robotsOf } from '../auth/index.ts';
 import { component, errors, HttpError } from '../http/index.ts';
 import type { Uploads } from '../uploads/index.ts';
 import { type Context, forUsers, limitParameter, thingQuery } from './context.ts';
-import { picture } from './uploads.ts';
+import { snapshot } from './uploads.ts';
 
-const id = z.number().int();
-const time = z.number().int();
 const alertId = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
 
-const alert = component(
-  'Alert',
-  z.object({
-    id,
-    thing: z.string(),
-    incident: z.string(),
-    channel: z.string().describe('The channel that raised it, or robot_silent or robot_storage'),
-    value: z.unknown(),
-    state: z.enum(['committed', 'seen', 'acknowledged', 'resolved']),
-    raised_at: time.nullable(),
-    committed_at: time,
-    seen_at: time.nullable(),
-    acknowledged_at: time.nullable(),
-    acknowledged_by: id.nullable(),
-    resolved_at: time.nullable(),
-    occurrences: z
-      .number()
-      .int()
-      .nullable()
-      .describe('How often an event happened while its alert stood; null while it stands, and for other alerts'),
-    flapping: flapping
-      .nullable()
-      .describe('How often a flapping alert was raised again and cleared since it was raised, within ms; null for other alerts'),
-    volatile: z.boolean().describe('Whether the robot could not write the alert to its disk'),
-    unread: z.string().nullable().describe('Why the cloud could not read the alert, which it raised all the same; null for all others'),
-    seen_by: z.array(z.object({ user_id: id, at: time })),
-  }),
-);
+const oneAlert = component('Alert', alert);
 
 /** As many as GET /alerts returns at most. */
 const MAX_SEEN = 200;
 
-const shownAlert = component('AlertWithSnapshots', alert.extend({ snapshots: z.array(picture) }));
+const shownAlert = component('AlertWithSnapshots', alert.extend({ snapshots: z.array(snapshot) }));
 const alerts = component('Alerts', z.object({ alerts: z.array(shownAlert) }));
 
 /** @param uploads null if this cloud has no object store. Alerts then have no pictures. */
@@ -75,7 +45,7 @@ export function alertRoutes({ app, db, auth, notifier }: Context, uploads: Uploa
       summary: 'Report that you have seen alerts',
       description: 'Only your first view of an alert counts. If one of the alerts is not yours, none is marked.',
       body: component('SeenAlerts', z.object({ ids: z.array(z.int().min(1)).min(1).max(MAX_SEEN) })),
-      response: { 200: component('AlertsSeen', z.object({ alerts: z.array(alert) })), ...errors(401, 404, 413, 415, 422) },
+      response: { 200: component('AlertsSeen', z.object({ alerts: z.array(oneAlert) })), ...errors(401, 404, 413, 415, 422) },
     }),
     async (request) => {
       const [userId, ids] = [auth.userOf(request), request.body.ids];
@@ -103,7 +73,7 @@ export function alertRoutes({ app, db, auth, notifier }: Context, uploads: Uploa
       summary: 'Acknowledge an alert',
       description: 'Reports that you take care of the alert. Only the first acknowledgement counts.',
       params: z.object({ id: alertId }),
-      response: { 200: alert, ...errors(401, 403, 404, 422) },
+      response: { 200: oneAlert, ...errors(401, 403, 404, 422) },
     }),
     async (request) => {
       const found = await readAlert(db, request.params.id);

@@ -1,8 +1,8 @@
 // POST /commands and GET /commands/{id}, for members.
 import { z } from 'zod';
-import { COMMAND_ID_PATTERN, commandName, RESULT_REASONS, RESULT_STATUSES } from '../../../src/wire/index.ts';
+import { commandName } from '../../../src/wire/index.ts';
 import type { AttemptLimits } from '../auth/index.ts';
-import type { Commands, SignedFields } from '../commands/index.ts';
+import { argument, type Commands, commandId, commandState, issuedCommand, type SignedFields } from '../commands/index.ts';
 import { component, errors, HttpError } from '../http/index.ts';
 import { type Context, forUsers, thingParameter } from './context.ts';
 
@@ -13,9 +13,7 @@ const MAX_SIGNATURE_CHARACTERS = 6_000;
 const MAX_TTL_S = 3_600;
 const DEFAULT_TTL_S = 30;
 
-const argument = z.union([z.boolean(), z.number(), z.string()]);
 const time = z.number().int();
-const commandId = z.string().regex(COMMAND_ID_PATTERN);
 
 const commandKey = z
   .string()
@@ -40,39 +38,8 @@ const commandRequest = component(
   }),
 );
 
-const accepted = component(
-  'CommandAccepted',
-  z.object({
-    id: commandId,
-    expires_at: time,
-    online: z.boolean().describe('Whether the robot was online according to its presence'),
-  }),
-);
-
-const command = component(
-  'Command',
-  z.object({
-    id: commandId,
-    thing: z.string(),
-    command: z.string(),
-    args: z.record(z.string(), argument),
-    issued_by: time.nullable(),
-    issued_at: time,
-    expires_at: time,
-    status: z
-      .enum(['pending', 'not_sent', 'unanswered', ...RESULT_STATUSES])
-      .describe('The status of the result, if there is one. A robot without a link may still answer an unanswered command'),
-    result: z
-      .object({
-        status: z.enum(RESULT_STATUSES),
-        reason: z.enum(RESULT_REASONS).nullable(),
-        detail: z.string().nullable(),
-        applied: z.unknown().describe('The published value, after clamping'),
-        at: time.describe("Time by the robot's clock"),
-      })
-      .nullable(),
-  }),
-);
+const accepted = component('CommandAccepted', issuedCommand);
+const command = component('Command', commandState);
 
 export function commandRoutes({ app, auth }: Context, commands: Commands, attempts: AttemptLimits): void {
   app.post(

@@ -1,42 +1,12 @@
 // POST /uploads, for robots: a URL to store one object. GET /snapshots, for members: the stored pictures of a robot.
 import { z } from 'zod';
 import { component, DEVICE, errors, HttpError, TAGS } from '../http/index.ts';
-import { PICTURES, type Uploads, uploadRequest } from '../uploads/index.ts';
+import { announcement, picture, type Uploads, uploadRequest } from '../uploads/index.ts';
 import { type Context, forUsers, limitParameter, thingQuery } from './context.ts';
 
-const time = z.number().int();
-const named = { upload_id: z.string(), object_key: z.string() };
-
-const announced = component(
-  'Upload',
-  z.union([
-    z.object({ ...named, done: z.literal(true).describe('The store already has the object') }),
-    z.object({
-      ...named,
-      method: z.literal('PUT'),
-      url: z.string(),
-      headers: z.record(z.string(), z.string()).describe('Send these headers unchanged, because they are signed'),
-      expires_at: time,
-    }),
-  ]),
-);
-
-export const picture = component(
-  'Snapshot',
-  z.object({
-    upload_id: z.string(),
-    kind: z.enum(PICTURES),
-    taken_at: time,
-    incident: z.string().nullable(),
-    content_type: z.string(),
-    size: z.number().int(),
-    encrypted: z.boolean().describe('Whether the robot encrypted it with age for its recipients. The cloud cannot read it'),
-    url: z.string().describe('Valid until expires_at'),
-    expires_at: time,
-  }),
-);
-
-const snapshots = component('Snapshots', z.object({ snapshots: z.array(picture) }));
+const announced = component('Upload', announcement);
+export const snapshot = component('Snapshot', picture);
+const snapshots = component('Snapshots', z.object({ snapshots: z.array(snapshot) }));
 
 const beforeTime = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 

@@ -1,3 +1,3 @@
-export { PICTURES, uploadRequest } from './kinds.ts';
+export { uploadRequest } from './kinds.ts';
 export { ObjectStore } from './store.ts';
-export { claimUploads, Uploads } from './uploads.ts';
+export { announcement, claimUploads, picture, Uploads } from './uploads.ts';

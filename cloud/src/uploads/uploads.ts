@@ -2,11 +2,12 @@
 // treated as stored only once the object store has confirmed it. If the robot's `uploaded` event is lost, the cloud asks the store after
 // the URL expires.
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
 import type { Database, Sql } from '../database/index.ts';
 import type { RowsMessage } from '../messages/index.ts';
 import { ENCRYPTED, limitsOf, objectKey, overLimit, PICTURES, type UploadRequest } from './kinds.ts';
-import { type ObjectStore, type SignedPut, type StoredObject, URL_LIFETIME_S } from './store.ts';
+import { type ObjectStore, type StoredObject, URL_LIFETIME_S } from './store.ts';
 
 const DAY_MS = 86_400_000;
 /** The URL's lifetime, and time for a PUT that began before the URL expired. */
@@ -37,9 +38,20 @@ type Found = { readonly row: UploadRow; readonly isNew: boolean };
 
 const COLUMNS = 'id, thing, kind, sha256, size, content_type, object_key, taken_at, incident, state, announced_at, signed_at';
 
-export type Announcement =
-  | { readonly upload_id: string; readonly object_key: string; readonly done: true }
-  | ({ readonly upload_id: string; readonly object_key: string; readonly method: 'PUT'; readonly expires_at: number } & SignedPut);
+const time = z.number().int();
+const named = { upload_id: z.string(), object_key: z.string() };
+
+export const announcement = z.union([
+  z.object({ ...named, done: z.literal(true).describe('The store already has the object') }),
+  z.object({
+    ...named,
+    method: z.literal('PUT'),
+    url: z.string(),
+    headers: z.record(z.string(), z.string()).describe('Send these headers unchanged, because they are signed'),
+    expires_at: time,
+  }),
+]);
+export type Announcement = z.infer<typeof announcement>;
 
 export interface Refusal {
   readonly status: 409 | 413 | 429;
@@ -56,17 +68,18 @@ export interface UploadsOptions {
   readonly nowMs?: () => number;
 }
 
-export interface Picture {
-  readonly upload_id: string;
-  readonly kind: (typeof PICTURES)[number];
-  readonly taken_at: number;
-  readonly incident: string | null;
-  readonly content_type: string;
-  readonly size: number;
-  readonly encrypted: boolean;
-  readonly url: string;
-  readonly expires_at: number;
-}
+export const picture = z.object({
+  upload_id: z.string(),
+  kind: z.enum(PICTURES),
+  taken_at: time,
+  incident: z.string().nullable(),
+  content_type: z.string(),
+  size: z.number().int(),
+  encrypted: z.boolean().describe('Whether the robot encrypted it with age for its recipients. The cloud cannot read it'),
+  url: z.string().describe('Valid until expires_at'),
+  expires_at: time,
+});
+type Picture = z.infer<typeof picture>;
 
 interface PictureRow extends Omit<Picture, 'encrypted' | 'url' | 'expires_at'> {
   readonly object_key: string;
