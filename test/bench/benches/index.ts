@@ -4,6 +4,7 @@ import { alertDuringDrain } from './alertDrain.ts';
 import { commandFlood, commands } from './commands.ts';
 import { cpu, fsyncs } from './cpu.ts';
 import { drain } from './drain.ts';
+import { growth } from './growth.ts';
 import { idle } from './idle.ts';
 import { ingestion } from './ingest.ts';
 import { latency, latencySlowFsync } from './latency.ts';
@@ -27,4 +28,5 @@ export const BENCHES: readonly Bench[] = [
   commands,
   commandFlood,
   ingestion,
+  growth,
 ];
