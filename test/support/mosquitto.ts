@@ -108,6 +108,10 @@ export class Mosquitto {
     return this.#output.split('Reloading config.').length;
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   /** Its output so far. */
   get output(): string {
     return this.#output;

@@ -94,6 +94,10 @@ export class Postgres {
     return this.#port;
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   /** The folder of its Unix socket. */
   get folder(): string {
     return this.#folder;
