@@ -10,7 +10,7 @@ export function cpuSeconds(pid: number): number {
   return (ticks(pid, 11) + ticks(pid, 12)) / TICKS_PER_SECOND;
 }
 
-/** @param field counted from 0 after the program's name: utime 11, stime 12, and 13 and 14 for the children that were waited for. */
+/** @param field counted from 0 after the program's name: `utime` 11, `stime` 12, and 13 and 14 for the children that were waited for. */
 function ticks(pid: number, field: number): number {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
   return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[field]);

@@ -2,14 +2,14 @@
 import type { Queries } from '../../scripts/lab/kept.ts';
 import { TEMPERATURES } from './robot.ts';
 
-/** What a robot did. */
+/** The rows and alerts of a robot. */
 export interface Expected {
   readonly thing: string;
   readonly accepted: number;
   readonly falls: number;
 }
 
-/** What the database says about a robot. */
+/** The robot's rows in the database. */
 export interface Stored {
   readonly thing: string;
   readonly rows: number;

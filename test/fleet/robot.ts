@@ -1,4 +1,4 @@
-// A simulated robot: what it sends in each minute, and what it sends again after a receipt (docs/reference/protocol.md, Rules for the
+// A simulated robot: its messages of each minute, and its repetitions after a receipt (docs/reference/protocol.md, Rules for the
 // robot). All its times are simulated. Pure.
 import { coveredBy, type Ranges, type Reading, type Receipt, subtract, type Topics, topicsOf, union } from '../../src/wire/index.ts';
 
@@ -70,7 +70,7 @@ export class FleetRobot {
     return this.#sent.length === 0;
   }
 
-  /** What the robot sends in this minute. From `endMinute` on it has no new rows. */
+  /** Makes the messages of this minute. From `endMinute` on it has no new rows. */
   minute(minute: number, nowMs: number): Outgoing[] {
     const { fallMinute, readings } = this.#options;
     const out = this.#needsToAsk(nowMs) ? [this.#presence(nowMs)] : [];

@@ -7,7 +7,7 @@ import { type FleetWorld, TELEMETRY_EVERY_MS } from './world.ts';
 const TICK_MS = 20;
 const LOOK_MS = 500;
 /**
- * What may wait for the cloud: a share of the rows of a minute, or this many rows. A robot repeats rows that took a simulated minute.
+ * The cloud may be behind by a share of a minute's rows, or by this many rows. A robot repeats rows that took a simulated minute.
  */
 const LAG_SHARE = 0.25;
 const LEAST_LAG = 2_000;
