@@ -166,6 +166,50 @@ onEachDatabase('bindings', (db) => {
     assert.deepEqual(box, { has: false, closed: true });
   });
 
+  test('a robot names at most 1,000 new outboxes in 90 days: alerts of a further one stand, presences count, a reset helps', async () => {
+    const thing = newThing();
+    await db().query(
+      `insert into outboxes (thing, outbox, first_seen_at)
+      select $1, 'old-' || i, clock_timestamp() - case when i > 999 then interval '91 days' else interval '89 days' end
+      from generate_series(1, 1100) i`,
+      [thing],
+    );
+    const cloud = new Instance(db());
+    const fall = (outbox: string, seq: number): Record<string, unknown> => ({ ...fallOf(thing, seq, 'raised'), outbox });
+    const boxes = async (): Promise<string[]> =>
+      (
+        await db().query<{ outbox: string }>(`select outbox from outboxes where thing = $1 and outbox like 'box-%' order by outbox`, [
+          thing,
+        ])
+      ).map(({ outbox }) => outbox);
+    await cloud.send(
+      'elderly_bot/presence',
+      presence(
+        { thing },
+        [
+          ['box-1', 1],
+          ['box-2', 1],
+        ],
+        { session: 'named' },
+      ),
+    );
+    assert.deepEqual([await boxes(), (await robot(db(), thing))?.session], [['box-1'], 'named']);
+    await cloud.send('elderly_bot/telemetry', fall('box-1', 1));
+    await cloud.send('elderly_bot/telemetry', { ...fall('box-3', 1), readings: [[1, FALL_MS, 'gas', true, { alert: 'raised' }]] });
+    const declared = { kind: 'evicted', of: 'box-4', ranges: [[1, 2]], reason: 'space' };
+    await cloud.send('elderly_bot/events', event({ thing }, 9, declared));
+    assert.deepEqual(await boxes(), ['box-1']);
+    const alerts = (await listAlerts(db(), { thing, limit: 5 })).map(({ channel }) => channel);
+    assert.deepEqual(alerts.sort(), ['fall', 'gas']);
+    const why = await reasons(db(), thing);
+    assert.equal(why.length, 2);
+    for (const reason of why) assert.match(reason, /named more than 1000 new outboxes in 90 days; if it is not faulty: robot reset/);
+    await resetRobot(db(), thing);
+    await cloud.send('elderly_bot/telemetry', fall('box-3', 2));
+    await cloud.stop();
+    assert.deepEqual(await boxes(), ['box-1', 'box-3']);
+  });
+
   test('old outboxes without an open row are folded, except the latest 100', async () => {
     const thing = newThing();
     await db().query(

@@ -11,6 +11,8 @@ import type { OutboxName } from '../messages/index.ts';
  * without a connection is a range for a while.
  */
 export const MAX_RANGES = 100_000;
+/** New outboxes of a robot within 90 days. An honest robot makes one only after damage of its file. */
+export const MAX_NEW_OUTBOXES = 1_000;
 /** The size of a range in a multirange of PostgreSQL: two bounds, an offset and flags. */
 const RANGE_BYTES = 21;
 
@@ -42,11 +44,11 @@ export interface Account {
  * Adds to the coverage and locks every outbox in `changes` until the transaction ends. It must be the first statement, because rows are
  * inserted under the lock of their outbox. The locks are acquired in order of name, so two instances can't deadlock.
  * @returns the outboxes that have clock corrections.
- * @throws RangeError if an outbox would have too many ranges. Rows that close gaps are still accepted.
+ * @throws RangeError if an outbox would have too many ranges, or a robot too many outboxes. Rows that close gaps are still accepted.
  */
 export async function cover(sql: Sql, changes: readonly OutboxChange[]): Promise<OutboxName[]> {
   if (changes.length === 0) return [];
-  const rows = await sql.query<OutboxName & { corrected: boolean; is_full: boolean }>(
+  const rows = await sql.query<OutboxName & { corrected: boolean; is_full: boolean; is_new: boolean }>(
     COVER,
     columnsOf(
       changes.map(({ thing, outbox, accepted, committed, evicted, mark, corrected, closed }) => [
@@ -57,6 +59,12 @@ export async function cover(sql: Sql, changes: readonly OutboxChange[]): Promise
   );
   const full = rows.find((row) => row.is_full);
   if (full) throw new RangeError(`outbox ${full.outbox} of ${full.thing} has more than ${MAX_RANGES} gaps`);
+  const added = new Set(rows.filter((row) => row.is_new).map(keyOf));
+  if (added.size > 0)
+    await refuseExcess(
+      sql,
+      changes.filter((change) => added.has(keyOf(change))),
+    );
   return rows.filter((row) => row.corrected).map(({ thing, outbox }) => ({ thing, outbox }));
 }
 
@@ -83,7 +91,33 @@ on conflict (thing, outbox) do update set
   last_seq = coalesce(o.last_seq, excluded.last_seq),
   successor = coalesce(o.successor, excluded.successor)
 returning o.thing, o.outbox, o.corrected,
-  greatest(pg_column_size(o.committed), pg_column_size(o.evicted)) > ${MAX_RANGES * RANGE_BYTES} as is_full`;
+  greatest(pg_column_size(o.committed), pg_column_size(o.evicted)) > ${MAX_RANGES * RANGE_BYTES} as is_full, o.xmax = 0 as is_new`;
+
+/** Ignores outboxes beyond the bound that a presence only announces. @throws RangeError if a message has rows or declarations of one. */
+async function refuseExcess(sql: Sql, added: readonly OutboxChange[]): Promise<void> {
+  const crowded = await sql.query<{ thing: string; excess: number }>(
+    `select thing, count(*) - $2 as excess from outboxes
+    where thing = any($1::text[]) and first_seen_at > clock_timestamp() - $3 * interval '1 day' group by thing having count(*) > $2`,
+    [added.map(({ thing }) => thing), MAX_NEW_OUTBOXES, KEPT_DAYS],
+  );
+  for (const { thing, excess } of crowded) {
+    const announced = added.filter((change) => change.thing === thing && isOnlyAnnounced(change)).slice(-excess);
+    if (announced.length < excess) {
+      throw new RangeError(
+        `robot ${thing} named more than ${MAX_NEW_OUTBOXES} new outboxes in ${KEPT_DAYS} days; if it is not faulty: robot reset ${thing}`,
+      );
+    }
+    await sql.query('delete from outboxes where thing = $1 and outbox = any($2::text[])', [thing, announced.map(({ outbox }) => outbox)]);
+  }
+}
+
+function isOnlyAnnounced({ committed, evicted, corrected, closed }: OutboxChange): boolean {
+  return committed.length === 0 && evicted.length === 0 && !corrected && closed === null;
+}
+
+function keyOf({ thing, outbox }: OutboxName): string {
+  return `${thing}/${outbox}`;
+}
 
 /** Outboxes of a robot that are always kept, and the time for which every outbox is kept. */
 export const KEPT_OUTBOXES = 100;

@@ -60,14 +60,14 @@ function claimedThing(message: Message): string | null {
 }
 
 /**
- * Forgets what a robot's messages are compared with: its topic prefix, its marks, and times of alerts that no reader can hold. The next
- * message binds it again. Rows, coverage and alerts stay. @returns false if the robot is unknown.
+ * Forgets what a robot's messages are compared with: its topic prefix, its marks, the age of its outboxes (their order stays), and times of
+ * alerts that no reader can hold. The next message binds it again. Rows, coverage and alerts stay. @returns false if the robot is unknown.
  */
 export async function resetRobot(sql: Sql, thing: string): Promise<boolean> {
   const alertTime = (column: string): string =>
     `${column} = case when ${column} is not null then least(greatest(${column}, 0), ${MAX_BELIEVED_MS}) end`;
   const rows = await sql.query(
-    `with boxes as (update outboxes set mark_boot = null, mark_ms = null where thing = $1),
+    `with boxes as (update outboxes set mark_boot = null, mark_ms = null, first_seen_at = first_seen_at - interval '90 days' where thing = $1),
       times as (update alerts set ${alertTime('raised_at')}, ${alertTime('resolved_at')} where thing = $1
         and (raised_at not between 0 and ${MAX_BELIEVED_MS} or resolved_at not between 0 and ${MAX_BELIEVED_MS}))
     update robots set prefix = '', owns_prefix = false, session = null, session_boot = null, session_ms = null,
