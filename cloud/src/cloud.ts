@@ -9,6 +9,7 @@ import { AttemptLimits, Auth, Devices, Passwords, Tokens } from './auth/index.ts
 import { BrokerLink, type LinkState } from './broker/index.ts';
 import { Commands } from './commands/index.ts';
 import {
+  checkRestored,
   DatabaseSocket,
   type Databases,
   migrateTables,
@@ -53,7 +54,10 @@ export async function startCloud(settings: Settings, log: Logger): Promise<Cloud
     if (settings.databaseUrl !== null && (await usable(upkeep, sharesConnections(settings.databaseUrl)))) {
       log.warn({ event: 'database_pooled', reason: SHARED_CONNECTIONS }, 'set pool_mode = session, or lead DATABASE_URL past the pooler');
     }
-    const migrated = await migrateTables(settings, upkeep);
+    const migrated = await migrateTables(settings, {
+      shared: upkeep,
+      onWait: (reason) => log.warn({ event: 'migration_waits', reason }, 'the migration waits for another transaction, such as a pg_dump'),
+    });
     log.info({ event: 'database_open', kind: upkeep.kind, migrated }, 'the database is open');
     const { start, stop } = await assemble(databases, settings, log, metrics);
     return { ...(await start()), stop };
@@ -127,6 +131,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     silentAfterMs: settings.silentAfterMs,
     uploads,
     expiring: [attempts, devices, monitors, { forget: () => foldOutboxes(db) }],
+    checkRestored: () => checkRestored(settings, upkeep),
     listening: () => link.state === 'subscribed',
     behind: () => ingest.behind,
     onSilence: (changes) => notifier.changed(changes.map(({ thing }) => thing)),

@@ -1,7 +1,7 @@
 // Opens the database for commands that run beside a cloud, with that cloud's settings. Contains the command `migrate` too.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { print } from '../../../src/base/index.ts';
+import { print, printError } from '../../../src/base/index.ts';
 import {
   type CommandDatabase,
   type DatabaseSettings,
@@ -40,7 +40,9 @@ export async function onDatabase<T>(work: (db: CommandDatabase) => Promise<T>): 
 
 /** Migrates the tables. `serve` does this too, but the command shows the outcome before the start. */
 export async function migrateAll(): Promise<number> {
-  const steps = await migrateTables(databaseSettings());
+  const steps = await migrateTables(databaseSettings(), {
+    onWait: (reason) => printError(`waiting for another transaction, such as a pg_dump: ${reason}`),
+  });
   await print(steps.length > 0 ? `done: ${steps.length} steps, up to ${steps.at(-1)}` : 'nothing to do');
   return 0;
 }

@@ -11,7 +11,16 @@ export {
   tookTooLong,
 } from './database.ts';
 export { migrate, pendingMigrations } from './migrate.ts';
-export { type DatabaseSettings, type Databases, migrateTables, openDatabase, openDatabases, sharedDatabase, usable } from './open.ts';
+export {
+  checkRestored,
+  type DatabaseSettings,
+  type Databases,
+  migrateTables,
+  openDatabase,
+  openDatabases,
+  sharedDatabase,
+  usable,
+} from './open.ts';
 export { SHARED_CONNECTIONS, sharesConnections } from './pooler.ts';
 export { postgresDatabase } from './postgres.ts';
 export { type CommandDatabase, DatabaseSocket, databaseOverSocket } from './socket.ts';

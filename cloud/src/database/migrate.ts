@@ -1,6 +1,7 @@
-// Migrates the schema to this program's version in numbered steps. All pending steps run in one transaction under a lock, so instances that
-// start together don't race, and a failed step changes nothing.
-import { messageOf } from '../../../src/base/index.ts';
+// Migrates the schema to this program's version in numbered steps. Each step runs in a transaction of its own under a lock, so instances that
+// start together don't race, a failed step changes nothing, and a step that takes long holds only its own locks.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf, messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
 import { MIGRATIONS, type Migration } from '../migrations/index.ts';
 import type { Database, Sql } from './database.ts';
@@ -10,29 +11,58 @@ const LOCK_KEY = 7_130_421;
 /** The oldest version of PostgreSQL on which every statement is tested. */
 const OLDEST_SERVER = 15;
 
+/** A step that waits for a lock makes every other statement on its table wait too, so it gives up and tries again. */
+const LOCK_MS = 2_000;
+const AGAIN_MS = 2_000;
+/** Up to this step all are one transaction, so that the tables of another application stay unchanged. */
+const FIRST_SCHEMA = 1;
+
 /**
+ * @param onWait is called with the reason for each time that a step gives up its locks, because another transaction, such as a pg_dump, has
+ * one that it needs. It tries again without limit.
  * @returns the numbers of the steps that were applied.
- * @throws Refusal if the database belongs to a newer program, or the server is too old.
+ * @throws Refusal if the database belongs to a newer program, a step fails, or the server is too old.
  */
-export async function migrate(db: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<number[]> {
-  return db.transaction(async (sql) => {
-    await refuseOldServer(sql);
-    await sql.query('select pg_advisory_xact_lock($1)', [LOCK_KEY]);
-    await sql.script(`create table if not exists cloud_migrations (
-      number integer primary key,
-      name text not null,
-      applied_at timestamptz not null default now()
-    );
-    -- Asks first, because the lock of an alteration would wait for a running pg_dump.
-    do $$ begin
-      if not exists (select from pg_attribute where attrelid = 'cloud_migrations'::regclass and attname = 'min_compatible') then
-        alter table cloud_migrations add column min_compatible integer;
-      end if;
-    end $$`);
-    const pending = await pendingIn(sql, migrations);
-    for (const step of pending) await apply(sql, step);
-    return pending.map((migration) => migration.number);
-  });
+export async function migrate(
+  db: Database,
+  migrations: readonly Migration[] = MIGRATIONS,
+  onWait: (reason: string) => void = () => {},
+): Promise<number[]> {
+  const applied: number[] = [];
+  for (;;) {
+    try {
+      const steps = await db.transaction((sql) => applyNext(sql, migrations));
+      if (steps.length === 0) return applied;
+      applied.push(...steps);
+    } catch (error) {
+      if (!hadNoLock(error)) throw error;
+      onWait(messageOf(error));
+      await sleep(AGAIN_MS);
+    }
+  }
+}
+
+/** @returns the numbers of the steps that it applied: the next one, or the first schema with what prepares it. */
+async function applyNext(sql: Sql, migrations: readonly Migration[]): Promise<number[]> {
+  await refuseOldServer(sql);
+  await sql.query('select pg_advisory_xact_lock($1)', [LOCK_KEY]);
+  await sql.script(`set local lock_timeout = ${LOCK_MS}`);
+  await sql.script(`create table if not exists cloud_migrations (
+    number integer primary key,
+    name text not null,
+    applied_at timestamptz not null default now()
+  );
+  -- Asks first, because the lock of an alteration would wait for a running pg_dump.
+  do $$ begin
+    if not exists (select from pg_attribute where attrelid = 'cloud_migrations'::regclass and attname = 'min_compatible') then
+      alter table cloud_migrations add column min_compatible integer;
+    end if;
+  end $$`);
+  const pending = await pendingIn(sql, migrations);
+  const first = pending.filter(({ number }) => number <= FIRST_SCHEMA);
+  const next = first.length > 0 ? first : pending.slice(0, 1);
+  for (const step of next) await apply(sql, step);
+  return next.map((migration) => migration.number);
 }
 
 /** @returns the steps that {@link migrate} would apply. */
@@ -62,14 +92,26 @@ async function apply(sql: Sql, { number, name, sql: text, isBreaking = false }: 
   try {
     await sql.script(text);
   } catch (error) {
-    const reason = `migration ${number} (${name}): ${messageOf(error)}`;
-    throw new Refusal(`the database can't be migrated and is unchanged: ${reason}; give the cloud its own database`, { cause: error });
+    if (hadNoLock(error)) throw error;
+    throw new Refusal(`migration ${number} (${name}) failed and changed nothing: ${adviceFor(error)}`, { cause: error });
   }
   await sql.query('insert into cloud_migrations (number, name, min_compatible) values ($1, $2, $3)', [
     number,
     name,
     isBreaking ? number : 0,
   ]);
+}
+
+function hadNoLock(error: unknown): boolean {
+  return /^(55P03|40P01)$/.test(codeOf(error) ?? '');
+}
+
+/** PostgreSQL names a view or rule that depends on a column only in the detail of the error. */
+function adviceFor(error: unknown): string {
+  const { detail } = error as { readonly detail?: string };
+  if (codeOf(error) === '0A000' && detail) return `${messageOf(error)}; ${detail}; drop it, start again, and create it again`;
+  if (codeOf(error) === 'P0001') return messageOf(error);
+  return `${messageOf(error)}; give the cloud its own database`;
 }
 
 async function refuseOldServer(sql: Sql): Promise<void> {

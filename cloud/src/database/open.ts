@@ -3,10 +3,11 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
 import { Refusal } from '../errors/index.ts';
-import { MIGRATIONS } from '../migrations/index.ts';
+import { MIGRATIONS, type Migration } from '../migrations/index.ts';
 import type { ConnectionOptions, Use } from './connections.ts';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
+import { noticeRestore } from './origin.ts';
 import { pgliteDatabase } from './pglite.ts';
 import { postgresDatabase } from './postgres.ts';
 
@@ -59,16 +60,33 @@ export async function openDatabase({ databaseUrl, dataDir }: DatabaseSettings): 
   return databaseUrl === null ? usable({ kind: 'pglite' }, pgliteDatabase(dataDir)) : serverDatabase(databaseUrl);
 }
 
+/** @param onWait see {@link migrate}. @returns the numbers of the steps that were applied. */
+export function migrateTables(
+  settings: DatabaseSettings,
+  {
+    shared,
+    migrations = MIGRATIONS,
+    onWait,
+  }: { shared?: Database; migrations?: readonly Migration[]; onWait?: (reason: string) => void } = {},
+): Promise<number[]> {
+  return withoutLimits(settings, shared, (db) => migrate(db, migrations, onWait));
+}
+
+/** @returns whether the database was restored from another cluster since the last call. */
+export function checkRestored(settings: DatabaseSettings, shared?: Database): Promise<boolean> {
+  return withoutLimits(settings, shared, noticeRestore);
+}
+
 /**
- * Migrates on a connection of its own without a time limit, because to rewrite a large table takes minutes.
- * @param shared the open database in the process, which has only one connection. @returns the numbers of the steps that were applied.
+ * Runs `work` on a connection of its own without a time limit, because to rewrite a large table takes minutes.
+ * @param shared the open database in the process, which has only one connection.
  */
-export async function migrateTables(settings: DatabaseSettings, shared?: Database, migrations = MIGRATIONS): Promise<number[]> {
+async function withoutLimits<T>(settings: DatabaseSettings, shared: Database | undefined, work: (db: Database) => Promise<T>): Promise<T> {
   const { databaseUrl } = settings;
-  if (shared && databaseUrl === null) return usable(shared, migrate(shared, migrations));
+  if (shared && databaseUrl === null) return usable(shared, work(shared));
   const db = databaseUrl === null ? await openDatabase(settings) : serverDatabase(databaseUrl, { statementMs: 0, connections: 1 });
   try {
-    return await usable(db, migrate(db, migrations));
+    return await usable(db, work(db));
   } finally {
     await db.close();
   }

@@ -13,6 +13,8 @@ const SILENCE_EVERY_MS = 10_000;
 const UPLOADS_EVERY_MS = 5_000;
 const RETENTION_EVERY_MS = 3_600_000;
 const FORGET_EVERY_MS = 600_000;
+/** A blue/green deployment replaces the database under a running cloud. */
+const RESTORED_EVERY_MS = 60_000;
 const REPEAT_MS = 60_000;
 /** A start waits for the first partitions at most this long. Until they exist, the default partitions take their rows. */
 const MONTHS_FIRST_MS = 1_000;
@@ -27,6 +29,8 @@ export interface MaintenanceOptions {
   readonly listening: () => boolean;
   /** Robots whose messages wait for their commit, so that they only seem silent. */
   readonly behind?: () => Behind;
+  /** Checks whether the database was restored from another cluster since the last check. */
+  readonly checkRestored?: () => Promise<boolean>;
   /** Null if there is no object store. */
   readonly uploads: Uploads | null;
   /** Owners of tables that grow with every request, such as counted attempts. `forget` deletes expired rows. */
@@ -49,7 +53,7 @@ export class Maintenance {
 
   /** Resolves when the partitions for new rows exist, or can't be made now. */
   async start(): Promise<void> {
-    const { silenceEveryMs = SILENCE_EVERY_MS, uploads, expiring } = this.#options;
+    const { silenceEveryMs = SILENCE_EVERY_MS, uploads, expiring, checkRestored } = this.#options;
     let madeMonths = (): void => {};
     const months = new Promise<void>((resolve) => {
       madeMonths = resolve;
@@ -58,6 +62,7 @@ export class Maintenance {
       this.#every(silenceEveryMs, 'silence', () => this.#silence()),
       ...(uploads ? [this.#every(UPLOADS_EVERY_MS, 'uploads', async () => void (await uploads.check()))] : []),
       this.#every(RETENTION_EVERY_MS, 'retention', () => this.#retention(madeMonths)),
+      ...(checkRestored ? [this.#every(RESTORED_EVERY_MS, 'restore', () => this.#restore(checkRestored))] : []),
       this.#every(FORGET_EVERY_MS, 'forgetting', async () => {
         for (const owner of expiring) await owner.forget();
       }),
@@ -96,6 +101,12 @@ export class Maintenance {
       }
       onSilence?.(changes);
     });
+  }
+
+  async #restore(check: () => Promise<boolean>): Promise<void> {
+    if (!(await check())) return;
+    const text = 'the database was restored into another cluster; each stream begins with the current state, after a gap';
+    this.#options.log.warn({ event: 'database_restored' }, text);
   }
 
   async #retention(onMonths: () => void): Promise<void> {

@@ -35,6 +35,11 @@ do $$
 begin
   if to_regclass('users') is null then return; end if;
   if not ${hasUnique('users', 'phone')} then
+    if exists (select from users group by phone having count(*) > 1) then
+      raise exception 'several rows of users have the same phone: ids %; keep one of each, and start again', (
+        select string_agg(ids, ' and ') from (
+          select string_agg(id::text, ', ' order by id) as ids from users group by phone having count(*) > 1 order by min(id) limit 10) as d);
+    end if;
     alter table users add unique (phone);
   end if;
 end $$;

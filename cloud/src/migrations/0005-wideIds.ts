@@ -6,12 +6,15 @@ alter table ${table} alter column id type bigint;
 alter table ${table}_of alter column id type bigint;
 do $$
 declare
-  -- Null if the table does not own the sequence. A sequence made by itself is as wide as bigint.
-  own text := pg_get_serial_sequence('${table}', 'id');
+  -- Also a sequence that the table does not own. An identity column has no default, and its sequence is widened with it.
+  used text := (
+    select s.oid::regclass from pg_attrdef d
+    join pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+    join pg_depend n on n.classid = 'pg_attrdef'::regclass and n.objid = d.oid and n.refclassid = 'pg_class'::regclass
+    join pg_class s on s.oid = n.refobjid and s.relkind = 'S'
+    where d.adrelid = '${table}'::regclass and a.attname = 'id');
 begin
-  if own is not null and (select attidentity from pg_attribute where attrelid = '${table}'::regclass and attname = 'id') = '' then
-    execute 'alter sequence ' || own || ' as bigint';
-  end if;
+  if used is not null then execute 'alter sequence ' || used || ' as bigint'; end if;
 end $$;
 `;
 

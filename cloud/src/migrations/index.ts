@@ -11,6 +11,7 @@ import { bindings } from './0007-bindings.ts';
 import { keys } from './0008-keys.ts';
 import { canary } from './0011-canary.ts';
 import { poisonCounts } from './0012-poisonCounts.ts';
+import { origin } from './0013-origin.ts';
 import { tables } from './0015-tables.ts';
 
 export interface Migration {
@@ -33,5 +34,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 8, name: 'keys', sql: keys },
   { number: 11, name: 'canary', sql: canary },
   { number: 12, name: 'poisonCounts', sql: poisonCounts },
+  { number: 13, name: 'origin', sql: origin },
   { number: 15, name: 'tables', sql: tables },
 ];

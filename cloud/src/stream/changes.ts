@@ -6,10 +6,10 @@ import { ALERT_COLUMNS } from '../alerts/index.ts';
 /** Limit for the number of alerts and of results. The newest are returned. */
 export const MAX_CHANGES = 200;
 
-/** PostgreSQL's `pg_snapshot` as text. */
+/** `EPOCH/SNAPSHOT`: PostgreSQL's `pg_snapshot` as text. Each restore into another cluster begins an epoch. The epoch 0 is left out. */
 export type Moment = string;
 
-const MOMENT = /^\d{1,19}:\d{1,19}:(\d{1,19}(,\d{1,19})*)?$/;
+const MOMENT = /^(?:[1-9]\d{0,8}\/)?(\d{1,19}:\d{1,19}:(?:\d{1,19}(?:,\d{1,19})*)?)$/;
 const MAX_MOMENT_CHARACTERS = 4_000;
 
 export interface Changes {
@@ -22,8 +22,10 @@ export interface Changes {
 
 /** @returns null if the text is not a moment that PostgreSQL accepts. */
 export function momentFrom(text: unknown): Moment | null {
-  if (typeof text !== 'string' || text.length > MAX_MOMENT_CHARACTERS || !MOMENT.test(text)) return null;
-  const [first = 0n, end = 0n, ...running] = text.split(/[:,]/, -1).filter(Boolean).map(BigInt);
+  if (typeof text !== 'string' || text.length > MAX_MOMENT_CHARACTERS) return null;
+  const [, snapshot] = MOMENT.exec(text) ?? [];
+  if (snapshot === undefined) return null;
+  const [first = 0n, end = 0n, ...running] = snapshot.split(/[:,]/, -1).filter(Boolean).map(BigInt);
   const isOrdered = [first, ...running].every((id, i, ids) => i === 0 || (ids[i - 1] ?? 0n) <= id);
   return first > 0n && first <= end && isOrdered && (running.at(-1) ?? 0n) < end ? text : null;
 }
@@ -35,11 +37,12 @@ const isNew = (xid: string): string =>
   `${xid} >= pg_snapshot_xmin(s) and ${xid} < pg_snapshot_xmax(pg_current_snapshot()) and not pg_visible_in_snapshot(${xid}, s)`;
 
 /**
- * $1: robots, $2: their moments, $3: the limit. A moment of null reads the current state and the open alerts. So does a moment that is ahead of
- * the database, because a backup was restored after it; the stream then tells of a gap. Each branch has its own index, so a look costs no more with a long history.
+ * $1: robots, $2: their moments, $3: the limit. A moment of null reads the current state and the open alerts. So does a moment of another
+ * epoch, or one that is ahead of the database, because a backup was restored after it; the stream then tells of a gap. Each branch has its own
+ * index, so a look costs no more with a long history.
  */
 export const CHANGES = `
-select w.n, pg_current_snapshot()::text as moment,
+select w.n, case when epoch > 0 then epoch || '/' else '' end || pg_current_snapshot() as moment,
   (select coalesce(jsonb_agg(m.user_id), '[]') from members m where m.thing = w.thing) as members,
   concat(
     case when (s is null and w.since is not null) or cardinality(ids) > $3 or results.n > $3 then
@@ -50,8 +53,10 @@ select w.n, pg_current_snapshot()::text as moment,
       where r.thing = w.thing and r.state_seq is not null and (s is null or ${isNew('r.state_xid')}))
   ) as events
 from unnest($1::text[], $2::text[]) with ordinality as w(thing, since, n)
+cross join database_origin
+cross join lateral (select regexp_replace(w.since, '^\\d+/', '')::pg_snapshot as given, coalesce(substring(w.since from '^(\\d+)/'), '0')::int as given_epoch offset 0) as g
 cross join lateral (
-  select case when pg_snapshot_xmax(w.since::pg_snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) then w.since::pg_snapshot end as s
+  select case when given_epoch = epoch and pg_snapshot_xmax(given) <= pg_snapshot_xmax(pg_current_snapshot()) then given end as s
   offset 0) as since
 cross join lateral (select array(
   select a.id from alerts a where s is null and a.thing = w.thing and a.resolved_at is null
