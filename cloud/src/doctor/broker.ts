@@ -1,7 +1,7 @@
 // Checks the broker: it is reachable, its certificate comes from the configured root, and it accepts the cloud's certificate. The check
 // does not subscribe, because the shared subscription would then deliver some of the robots' messages to the doctor.
 import { randomBytes } from 'node:crypto';
-import { messageOf, wait } from '../../../src/base/index.ts';
+import { messageOf, withDeadline } from '../../../src/base/index.ts';
 import { Session } from '../broker/index.ts';
 import { SettingsError } from '../errors/index.ts';
 import { CLIENT_ID_PREFIX } from '../rights/index.ts';
@@ -21,6 +21,8 @@ export async function checkBroker(environment: Environment): Promise<Finding[]> 
     const credentials = endpoint.tls ? readCredentials(environment) : null;
     const clientId = `${CLIENT_ID_PREFIX}doctor-${randomBytes(4).toString('hex')}`;
     const options = { endpoint, credentials, clientId, filters: [], take: () => {}, capacity: () => Promise.resolve() };
+    // Null if the broker does not answer in time.
+    const openWithin = (tried: Session) => withDeadline<boolean | null>(tried.open(), CONNECT_MS, () => null);
     let session = new Session(options, 5);
     let open = await openWithin(session);
     if (open === false && session.refusedVersion) {
@@ -34,14 +36,6 @@ export async function checkBroker(environment: Environment): Promise<Finding[]> 
     if (!(error instanceof SettingsError)) throw error;
     return [skipped('broker', 'the certificate can’t be used')];
   }
-}
-
-/** @returns null if the broker did not answer in time. */
-async function openWithin(session: Session): Promise<boolean | null> {
-  const answered = new AbortController();
-  const open = await Promise.race([session.open(), wait(CONNECT_MS, answered.signal).then(() => null)]);
-  answered.abort();
-  return open;
 }
 
 function faultOf(error: Error, place: string): Finding {

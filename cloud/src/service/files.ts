@@ -4,9 +4,7 @@ import { isAbsolute } from 'node:path';
 import { parseEnv } from 'node:util';
 import { renderUnit } from '../../../src/base/index.ts';
 import { SettingsError } from '../errors/index.ts';
-import { type Environment, type Settings, settingsFrom } from '../settings/index.ts';
-
-const PATHS = ['AWS_ROOT_CA', 'AWS_CERT_FILE', 'AWS_PRIVATE_KEY'] as const;
+import { CREDENTIALS, type Environment, type Settings, settingsFrom } from '../settings/index.ts';
 
 /** The program's directory in the unit template. */
 const PACKAGE_ROOT = '/opt/elderly-bot';
@@ -49,8 +47,8 @@ export function settingsFileFrom(example: string, { root, folder, secret }: { ro
 /** @returns the settings, and the paths of the files that they name. @throws SettingsError with a line for each invalid value. */
 export function settingsOf(text: string): { settings: Settings; reads: readonly string[] } {
   const environment: Environment = parseEnv(text);
-  const reads = PATHS.map((name) => environment[name] ?? '').filter(Boolean);
-  const relative = PATHS.filter((name) => environment[name] && !isAbsolute(environment[name]));
+  const reads = CREDENTIALS.map((name) => environment[name] ?? '').filter(Boolean);
+  const relative = CREDENTIALS.filter((name) => environment[name] && !isAbsolute(environment[name]));
   if (relative.length > 0) {
     throw new SettingsError(
       relative.map((name) => `${name}=${environment[name]}: expected an absolute path, because a service has its own working directory`),

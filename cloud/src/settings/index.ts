@@ -1,5 +1,6 @@
 export { silence } from './schema.ts';
 export {
+  CREDENTIALS,
   type Credentials,
   databaseSettingsFrom,
   type Environment,

@@ -4,6 +4,7 @@ import { patternProblem } from '../messages/index.ts';
 import {
   bytes,
   caFile,
+  DEFAULT_RETENTION,
   elementsOf,
   endpointOf,
   list,
@@ -11,9 +12,9 @@ import {
   network,
   origin,
   parsed,
-  port,
   proxy,
   retentionFrom,
+  wholeNumber,
   yesOrNo,
 } from './values.ts';
 
@@ -22,6 +23,7 @@ const SECRET = `at least ${MIN_SECRET_CHARACTERS} secret characters (openssl ran
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const HOUR_MS = 3_600_000;
 const INTERVAL = 'expected a time such as 2s or 5m, at most 1h';
+const PORT = 'expected a port from 0 (any free port) to 65535';
 const PER_SECOND = 'expected a whole number from 1 to 10000';
 const DATABASE =
   'expected postgresql://user:password@host:5432/database, postgresql:///database?host=/var/run/postgresql for a Unix socket, or nothing for the database in the process';
@@ -37,12 +39,6 @@ const interval = z
   .string()
   .transform((text) => msFrom(text, 6, ['ms', 's', 'm', 'h']))
   .pipe(z.number(INTERVAL).max(HOUR_MS, INTERVAL));
-
-const perSecond = z
-  .string()
-  .regex(/^\d{1,5}$/, PER_SECOND)
-  .transform(Number)
-  .pipe(z.number().min(1, PER_SECOND).max(10_000, PER_SECOND));
 
 const topicPattern = z.string().superRefine((text, context) => {
   const problem = patternProblem(text);
@@ -67,12 +63,12 @@ export const schema = databaseSchema.extend({
     .pipe(z.array(topicPattern))
     .prefault('elderly_bot'),
   HOST: z.string().default('127.0.0.1'),
-  PORT: port().prefault('8080'),
+  PORT: wholeNumber(0, 65_535, PORT).prefault('8080'),
   PUBLIC_TELEMETRY: yesOrNo().prefault('true'),
   DEFAULT_THING: z.string().optional(),
   RECEIPT_INTERVAL: interval.prefault('5m'),
-  PUBLISHES_PER_SECOND: perSecond.prefault('40'),
-  RETENTION: parsed(retentionFrom).prefault('readings=90d'),
+  PUBLISHES_PER_SECOND: wholeNumber(1, 10_000, PER_SECOND).prefault('40'),
+  RETENTION: parsed(retentionFrom).default(DEFAULT_RETENTION),
   ROBOT_SILENT_AFTER: silence.prefault('15m'),
   S3_BUCKET: z.string().optional(),
   AWS_ENDPOINT_URL_S3: z.string().optional(),

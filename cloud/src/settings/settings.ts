@@ -1,6 +1,6 @@
 // Reads the cloud's settings from the environment and a `.env` file. It reports all faults at once, one line each, before anything is
 // opened.
-import { createHmac, type X509Certificate } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { parseEnv } from 'node:util';
@@ -9,62 +9,14 @@ import { codeOf, messageOf } from '../../../src/base/index.ts';
 import type { DatabaseSettings } from '../database/index.ts';
 import { readFailure, SettingsError } from '../errors/index.ts';
 import { databaseSchema, schema } from './schema.ts';
-import { type Endpoint, endpointOf, type Retention } from './values.ts';
+import { endpointOf } from './values.ts';
 
-const CREDENTIALS = ['AWS_ROOT_CA', 'AWS_CERT_FILE', 'AWS_PRIVATE_KEY'] as const;
+/** The settings that name the cloud's own three certificate files. */
+export const CREDENTIALS = ['AWS_ROOT_CA', 'AWS_CERT_FILE', 'AWS_PRIVATE_KEY'] as const;
 /** Messages do not show these values, because they may contain a password. */
 const SECRETS: ReadonlySet<string> = new Set(['SECRET_KEY', 'DATABASE_URL', 'MONITOR_TOKEN']);
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-export interface Settings extends DatabaseSettings {
-  readonly endpoint: Endpoint;
-  readonly credentials: Credentials | null;
-  /** Topic prefixes of the robots. One level of each may be `+`. */
-  readonly patterns: readonly string[];
-  readonly host: string;
-  /** 0 means any free port. */
-  readonly port: number;
-  readonly publicTelemetry: boolean;
-  /** The robot that the inherited routes show if there are several. */
-  readonly defaultThing: string | null;
-  /** Shortest time between two receipts of one outbox, unless a receipt is urgent. */
-  readonly receiptIntervalMs: number;
-  readonly publishesPerSecond: number;
-  readonly retention: Retention;
-  /** A robot that is silent for longer raises an alert. 0 means never. A time that is set for one robot takes precedence. */
-  readonly silentAfterMs: number;
-  /** Null if this cloud stores no uploads. */
-  readonly uploads: UploadSettings | null;
-  readonly http: HttpSettings;
-  readonly logLevel: string;
-}
-
-export interface UploadSettings {
-  readonly bucket: string;
-  /** Null means AWS, configured by the SDK's own variables. */
-  readonly endpoint: string | null;
-  /** Bytes that one robot may announce in a day. */
-  readonly dailyBytes: number;
-}
-
-export interface HttpSettings {
-  readonly secretKey: string;
-  /** Origins of web pages that may call the API. */
-  readonly corsOrigins: readonly string[];
-  /** The address for robots and browsers, such as `https://cloud.example.org`. Null means the address that the server listens on. */
-  readonly publicOrigin: string | null;
-  /** The CA of the robots' certificates. If it is null, only certificates that were added are accepted. */
-  readonly deviceCa: X509Certificate | null;
-  /** Addresses and networks of the proxies, which may name the address of a caller. */
-  readonly trustProxy: readonly string[];
-  /** Whether there is a proxy, trusted or not. A request over loopback may then come from anybody. */
-  readonly isProxied: boolean;
-  /** Addresses and networks, besides this machine, that may read /healthz and /metrics. */
-  readonly monitorAllow: readonly string[];
-  /** Admits a request to /healthz and /metrics from any address. */
-  readonly monitorToken: string;
-}
 
 /** The content of the cloud's own three certificate files. */
 export interface Credentials {
@@ -104,20 +56,32 @@ export function settingsFrom(environment: Environment): Settings {
   const lines = error ? linesOf(error, environment) : [];
   const credentials = credentialsFrom(environment, lines);
   if (!data || lines.length > 0) throw new SettingsError(lines);
+  return settingsOf(data, credentials, monitorTokenOf(environment));
+}
+
+export type Settings = ReturnType<typeof settingsOf>;
+
+function settingsOf(data: z.output<typeof schema>, credentials: Credentials | null, monitorToken: string) {
   return {
     endpoint: data.AWS_IOT_ENDPOINT,
     credentials,
+    /** Topic prefixes of the robots. One level of each may be `+`. */
     patterns: data.TOPIC_PATTERN,
     databaseUrl: data.DATABASE_URL ?? null,
     dataDir: data.CLOUD_DATA_DIR,
     host: data.HOST,
+    /** 0 means any free port. */
     port: data.PORT,
     publicTelemetry: data.PUBLIC_TELEMETRY,
+    /** The robot that the inherited routes show if there are several. */
     defaultThing: data.DEFAULT_THING ?? null,
+    /** Shortest time between two receipts of one outbox, unless a receipt is urgent. */
     receiptIntervalMs: data.RECEIPT_INTERVAL,
     publishesPerSecond: data.PUBLISHES_PER_SECOND,
     retention: data.RETENTION,
+    /** A robot that is silent for longer raises an alert. 0 means never. A time that is set for one robot takes precedence. */
     silentAfterMs: data.ROBOT_SILENT_AFTER,
+    /** Null if this cloud stores no uploads. Without an endpoint, the SDK's own variables configure AWS. */
     uploads:
       data.S3_BUCKET === undefined
         ? null
@@ -125,13 +89,18 @@ export function settingsFrom(environment: Environment): Settings {
     http: {
       secretKey: data.SECRET_KEY,
       corsOrigins: data.CORS_ORIGINS ?? [],
+      /** The address for robots and browsers. Null means the address that the server listens on. */
       publicOrigin: data.PUBLIC_ORIGIN ?? null,
+      /** The CA of the robots' certificates. If it is null, only certificates that were added are accepted. */
       deviceCa: data.DEVICE_CA ?? null,
+      /** The proxies, which may name the address of a caller. */
       trustProxy: data.TRUST_PROXY ?? [],
-      // The cloud has no TLS of its own, so an address with https is that of a proxy.
+      /** Whether a request over loopback may come from anybody. The cloud has no TLS of its own, so https means a proxy. */
       isProxied: data.TRUST_PROXY !== undefined || data.PUBLIC_ORIGIN?.startsWith('https:') === true,
+      /** Addresses and networks, besides this machine, that may read /healthz and /metrics. */
       monitorAllow: data.MONITOR_ALLOW ?? [],
-      monitorToken: monitorTokenOf(environment),
+      /** Admits a request to /healthz and /metrics from any address. */
+      monitorToken,
     },
     logLevel: data.LOG_LEVEL,
   };

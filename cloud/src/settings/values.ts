@@ -1,7 +1,7 @@
 // Parses the texts of single settings into values. Each error message names the expected form.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isIP, isIPv6 } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { messageOf } from '../../../src/base/index.ts';
 import type { RowTable } from '../messages/index.ts';
@@ -54,13 +54,12 @@ export function bytes() {
     .pipe(z.number().min(1, expected));
 }
 
-export function port() {
-  const expected = 'expected a port from 0 (any free port) to 65535';
+export function wholeNumber(least: number, most: number, expected: string) {
   return z
     .string()
     .regex(/^\d{1,5}$/, expected)
     .transform(Number)
-    .pipe(z.number().max(65_535, expected));
+    .pipe(z.number().min(least, expected).max(most, expected));
 }
 
 export function origin() {
@@ -69,12 +68,7 @@ export function origin() {
 
 /** An IP address or network. */
 export function network() {
-  return z.string().refine((entry) => {
-    const [address = '', bits, more] = entry.split('/');
-    const version = isIP(address);
-    const maxBits = version === 4 ? 32 : 128;
-    return version > 0 && more === undefined && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= maxBits));
-  }, 'expected an address or a network such as 10.0.0.0/8');
+  return z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'expected an address or a network such as 10.0.0.0/8');
 }
 
 /** An address or network of a proxy, which may name the caller's address. */
