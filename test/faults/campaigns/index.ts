@@ -15,6 +15,7 @@ import { debianPackage } from './package.ts';
 import { powercut } from './powercut.ts';
 import { provisioning } from './provisioning.ts';
 import { readOnly } from './readOnly.ts';
+import { returning } from './returning.ts';
 import { s3 } from './s3.ts';
 import { soak } from './soak.ts';
 import { systemd } from './systemd.ts';
@@ -38,6 +39,7 @@ export const CAMPAIGNS: readonly Campaign[] = [
   s3,
   narrow,
   uplinks,
+  returning,
   systemd,
   debianPackage,
   soak,
