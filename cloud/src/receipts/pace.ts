@@ -18,10 +18,11 @@ export class Pace {
   #isServing = false;
   #isClosed = false;
 
-  /** @param perSecond also the tokens that are saved, so a second has at most twice as many turns. */
+  /** @param perSecond a quarter of them can be saved, because a network that stalls lets the broker count two seconds as one. */
   constructor(perSecond: number) {
-    this.#bucket = new TokenBucket({ bucketSize: perSecond, tokensPerInterval: perSecond, interval: 'second' });
-    this.#bucket.content = perSecond;
+    const bucketSize = Math.ceil(perSecond / 4);
+    this.#bucket = new TokenBucket({ bucketSize, tokensPerInterval: perSecond, interval: 'second' });
+    this.#bucket.content = bucketSize;
   }
 
   /** The number of turns that wait, by rank. */

@@ -64,6 +64,8 @@ async function returnOnce(bothWays: boolean, say: Context['say']): Promise<Outco
     const [{ n, once }] = rows as [{ n: number; once: number }];
     const accepted = fleet.robots.reduce((sum, robot) => sum + robot.rows, 0);
     if (proxy.counts.in.discarded > 0) failures.push(`the broker discarded ${proxy.counts.in.discarded} publications of the cloud`);
+    const warned = new Set(cloud.lines.filter(({ level }) => level !== 'info').map(({ event, reason }) => `${event} (${reason})`));
+    if (failures.length > 0) failures.push(`the cloud warned: ${[...warned].join('; ')}`);
     const times = fleet.robots.map((robot) => robot.times);
     const figures = {
       quota: bothWays ? 'both ways' : 'published',
