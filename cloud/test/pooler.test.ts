@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Postgres } from '../../test/support/postgres.ts';
 import { eventually } from '../../test/support/until.ts';
+import type { Database } from '../src/database/database.ts';
 import { postgresDatabase } from '../src/database/postgres.ts';
 import { checkDatabase } from '../src/doctor/database.ts';
 import { databaseSettingsFrom } from '../src/settings/index.ts';
@@ -99,6 +100,25 @@ describe('the cloud', { skip: NO_POSTGRES }, () => {
       assert.deepEqual(await db.query("select current_setting('statement_timeout') as limit, current_setting('timezone') as zone"), [
         { limit: '8s', zone: 'UTC' },
       ]);
+    });
+
+    test('runs a planned statement in transaction mode, also on a connection that lost it, or on which another instance named it', async (t) => {
+      const pooler = await Pgbouncer.start(server, 'transaction');
+      t.after(() => pooler.stop());
+      const [one, other] = [postgresDatabase({ url: pooler.url, connections: 2 }), postgresDatabase({ url: pooler.url })];
+      t.after(() => Promise.all([one.close(), other.close()]));
+      const ask = async (db: Database): Promise<number | undefined> => {
+        const [row] = await db.planned<{ pid: number }>('select pg_backend_pid() as pid', []);
+        return row?.pid;
+      };
+      const first = await ask(one);
+      // The server's connection has the statement, and the pooler lends it to the other instance.
+      assert.equal(await ask(other), first);
+      // Or it is taken, and the same client gets another connection of the server.
+      await other.transaction(async (sql) => {
+        await sql.query('select 1');
+        assert.notEqual(await ask(one), first);
+      });
     });
 
     test('stores and confirms rows in transaction mode, and says what it loses', async (t) => {

@@ -7,7 +7,7 @@ const STATEMENT_MS = 5_000;
 
 export const SHARED_CONNECTIONS =
   "a pooler shares the server's connections between transactions (transaction mode): the limits on the time of a statement and of a lock do " +
-  'not apply, LISTEN hears nothing, so streams show a change up to 15 s late, and prepared statements fail';
+  'not apply, and LISTEN hears nothing, so streams show a change up to 15 s late';
 
 /** Two clients that each keep a connection of their own see two processes of the server, always the same ones. */
 export async function sharesConnections(url: string): Promise<boolean> {
