@@ -11,6 +11,7 @@ import { latency, latencySlowFsync } from './latency.ts';
 import { media } from './media.ts';
 import { sensing } from './sensing.ts';
 import { start } from './start.ts';
+import { streams } from './streams.ts';
 import { throughput } from './throughput.ts';
 
 export const BENCHES: readonly Bench[] = [
@@ -29,4 +30,5 @@ export const BENCHES: readonly Bench[] = [
   commandFlood,
   ingestion,
   growth,
+  streams,
 ];
