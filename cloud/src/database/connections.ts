@@ -140,9 +140,12 @@ export function clientConfig({ url, statementMs = STATEMENT_MS }: ConnectionOpti
   };
 }
 
-/** By SET, because pgbouncer and RDS Proxy refuse settings in the startup message. */
+/**
+ * By SET, because pgbouncer and RDS Proxy refuse settings in the startup message. Without JIT: before the first ANALYZE, the planner takes a
+ * small table for a large one, and compiles a statement of milliseconds for seconds.
+ */
 export async function applySession(client: pg.ClientBase, { statementMs = STATEMENT_MS }: ConnectionOptions): Promise<void> {
-  await client.query(`set timezone = 'UTC'; set statement_timeout = ${statementMs};
+  await client.query(`set timezone = 'UTC'; set jit = off; set statement_timeout = ${statementMs};
     set idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`);
 }
 

@@ -39,8 +39,7 @@ const isNew = (xid: string): string =>
 /**
  * $1: robots, $2: their moments, $3: the limit. A moment of null reads the current state and the open alerts. So does a moment of another
  * epoch, or one that is ahead of the database, because a backup was restored after it; the stream then tells of a gap. Each branch has its own
- * index, so a look costs no more with a long history. `limit 1` tells the planner that the table has one row: else it
- * expects thousands, and compiles the statement (JIT) for 2 s.
+ * index, so a look costs no more with a long history.
  */
 export const CHANGES = `
 select w.n, case when epoch > 0 then epoch || '/' else '' end || pg_current_snapshot() as moment,
@@ -55,7 +54,9 @@ select w.n, case when epoch > 0 then epoch || '/' else '' end || pg_current_snap
   ) as events
 from unnest($1::text[], $2::text[]) with ordinality as w(thing, since, n)
 cross join (select epoch from database_origin limit 1) as origin
-cross join lateral (select regexp_replace(w.since, '^\\d+/', '')::pg_snapshot as given, coalesce(substring(w.since from '^(\\d+)/'), '0')::int as given_epoch offset 0) as g
+cross join lateral (
+  select regexp_replace(w.since, '^\\d+/', '')::pg_snapshot as given, coalesce(substring(w.since from '^(\\d+)/'), '0')::int as given_epoch
+  offset 0) as given
 cross join lateral (
   select case when given_epoch = epoch and pg_snapshot_xmax(given) <= pg_snapshot_xmax(pg_current_snapshot()) then given end as s
   offset 0) as since
