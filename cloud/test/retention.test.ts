@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Database } from '../src/database/database.ts';
+import { partitionsOf } from '../src/maintenance/months.ts';
 import { applyRetention, createMonths, monthsBetween } from '../src/maintenance/retention.ts';
+import type { RowTable } from '../src/messages/index.ts';
 import { DEFAULT_RETENTION, type Retention, retentionFrom } from '../src/settings/values.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { Instance } from './support/instance.ts';
@@ -111,6 +113,29 @@ onEachDatabase('retention', (db, another) => {
     assert.equal(await partitionOf(1, thing), 'readings_default');
     await applyRetention(db(), RETENTION, nowMs + 131 * DAY_MS);
     assert.deepEqual(await seqsOf(db(), 'readings', thing), []);
+  });
+
+  test('a part that fails stops no other part, and all errors are named together', async () => {
+    const thing = newThing();
+    const nowMs = NOW_MS + 3_000 * DAY_MS;
+    const oldMs = nowMs - 200 * DAY_MS;
+    const [[month], [old]] = [monthsBetween(nowMs, nowMs), monthsBetween(oldMs, oldMs)];
+    const has = async (table: RowTable, name = ''): Promise<boolean> =>
+      (await partitionsOf(db(), table)).some((partition) => partition.name === `${table}_${name}`);
+    await applyRetention(db(), RETENTION, oldMs);
+    assert.ok(await has('readings', old?.name));
+    await send(thing, [[1, 5]]);
+    await received(thing, oldMs);
+    await db().query('insert into poison_counts (source, hour, count) values ($1, to_timestamp($2), 1)', [thing, NOW_MS / 1_000]);
+    const foreign = [`readings_${month?.name}`, `events_${month?.name}`];
+    for (const name of foreign) await db().script(`create table ${name} (mine text)`);
+    const named = new RegExp(foreign.map((name) => `the table ${name} exists, .*`).join('; '));
+    await assert.rejects(applyRetention(db(), RETENTION, nowMs), named);
+    assert.ok(await has('results', month?.name), 'the months of the other tables are made');
+    assert.ok(!(await has('readings', old?.name)), 'old months are dropped');
+    assert.deepEqual(await seqsOf(db(), 'readings', thing), []);
+    assert.deepEqual(await db().query('select hour from poison_counts where source = $1', [thing]), []);
+    for (const name of foreign) await db().script(`drop table ${name}`);
   });
 
   test('the inherited tables keep 90 days, the newest row of each robot, and what earlier versions promised to keep', async () => {

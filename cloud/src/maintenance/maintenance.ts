@@ -2,7 +2,7 @@
 // may run a task at once, because locks in the database guard each step. Repeated failures of a task are logged once.
 
 import type { Logger } from 'pino';
-import { messageOf, wait } from '../../../src/base/index.ts';
+import { messageOf, wait, withDeadline } from '../../../src/base/index.ts';
 import { type Behind, checkSilence, type SilenceChange } from '../alerts/index.ts';
 import type { Database } from '../database/index.ts';
 import type { Retention } from '../settings/index.ts';
@@ -67,7 +67,7 @@ export class Maintenance {
         for (const owner of expiring) await owner.forget();
       }),
     ]);
-    await Promise.race([months, wait(MONTHS_FIRST_MS, this.#stop.signal)]);
+    await withDeadline(months, MONTHS_FIRST_MS, () => {});
   }
 
   async stop(): Promise<void> {

@@ -70,7 +70,7 @@ export async function makeMonth(db: Database, table: RowTable, { name, fromMs, t
   const bytes = await bytesOf(db, rest);
   if (bytes > MOST_BYTES) {
     throw new Error(
-      `${rest} has ${bytes} bytes, too many to make ${partition} beside it; find the robots whose clock is wrong, and delete their rows there`,
+      `${rest} has ${bytes} bytes, too many to make ${partition} beside it; find the robots whose clock is wrong, delete their rows there, and run VACUUM FULL ${rest}`,
     );
   }
   if (bytes > READ_UNDER_LOCK_BYTES) await makeRoom();

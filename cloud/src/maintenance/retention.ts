@@ -1,5 +1,6 @@
 // Makes the partitions of the coming months and deletes old rows. Each table has its own retention. Outboxes and alerts are kept for ever:
 // receipts and the accounting need the outboxes.
+import { messageOf } from '../../../src/base/index.ts';
 import type { Database } from '../database/index.ts';
 import { ROW_TABLES, type RowTable } from '../messages/index.ts';
 import { MONITOR_TABLES, type MonitorTable, newestUnnamed } from '../robots/index.ts';
@@ -21,9 +22,9 @@ const BY_COLUMN = [
 ] as const;
 
 /**
- * Creates the partitions for new rows and deletes old rows. May run in several instances at once.
+ * Creates the partitions for new rows and deletes old rows. May run in several instances at once. A part that fails stops no other part.
  * @param signal ends it between two statements. @param onMonths is called when the partitions for new rows exist, or can't be made now.
- * @returns the changed partitions.
+ * @returns the changed partitions. @throws AggregateError with the errors of the parts that failed, after all parts
  */
 export async function applyRetention(
   db: Database,
@@ -35,30 +36,36 @@ export async function applyRetention(
   const oldestOf = (days: number | null): number => (days === null ? 0 : nowMs - days * DAY_MS);
   const created: string[] = [];
   const dropped: string[] = [];
-  try {
-    for (const table of ROW_TABLES) {
-      const days = retention[table];
+  const errors: unknown[] = [];
+  const part = async (work: () => Promise<unknown>): Promise<void> => {
+    if (!signal.aborted) await work().catch((error: unknown) => errors.push(error));
+  };
+  for (const table of ROW_TABLES) {
+    const days = retention[table];
+    await part(async () => {
       for (const { name, state } of await partitionsOf(db, table)) {
         if (state === 'removing') await removeMonth(db, table, name, oldestOf(days), signal);
       }
-      created.push(...(await createMonths(db, table, (days ?? 0) * DAY_MS, nowMs, signal)));
-    }
-  } finally {
-    onMonths();
+    });
+    await part(async () => created.push(...(await createMonths(db, table, (days ?? 0) * DAY_MS, nowMs, signal))));
   }
+  onMonths();
   for (const table of ROW_TABLES) {
     const days = retention[table];
-    if (days !== null) dropped.push(...(await dropMonths(db, table, oldestOf(days), signal)));
+    if (days === null) continue;
+    await part(async () => dropped.push(...(await dropMonths(db, table, oldestOf(days), signal))));
+    await part(() => deleteOlder(db, `${table}_default`, 'received_at', oldestOf(days), signal));
   }
   for (const [table, column, kept] of BY_COLUMN) {
     const days = retention[kept];
-    if (days !== null) await deleteOlder(db, table, column, oldestOf(days), signal);
+    if (days !== null) await part(() => deleteOlder(db, table, column, oldestOf(days), signal));
   }
   for (const table of MONITOR_TABLES) {
     const days = retention[table];
-    if (days !== null) await deleteMonitors(db, table, oldestOf(days), retention.named.includes(table), signal);
-    await db.query(`delete from ${table}_of where id < (select min(id) from ${table})`);
+    if (days !== null) await part(() => deleteMonitors(db, table, oldestOf(days), retention.named.includes(table), signal));
+    await part(() => db.query(`delete from ${table}_of where id < (select min(id) from ${table})`));
   }
+  if (errors.length > 0) throw new AggregateError(errors, [...new Set(errors.map(messageOf))].join('; '));
   return { created, dropped };
 }
 
@@ -97,16 +104,12 @@ export async function createMonths(
   return created;
 }
 
-/**
- * Drops the months that ended before `oldestMs`, and deletes older rows of the default partition.
- * @returns the partitions that were dropped.
- */
+/** Drops the months that ended before `oldestMs`. @returns the partitions that were dropped. */
 async function dropMonths(db: Database, table: RowTable, oldestMs: number, signal: AbortSignal): Promise<string[]> {
   const old = (await partitionsOf(db, table))
     .map(({ name }) => name)
     .filter((name) => (monthOf(table, name)?.toMs ?? Infinity) <= oldestMs);
   for (const name of old) await removeMonth(db, table, name, oldestMs, signal);
-  await deleteOlder(db, `${table}_default`, 'received_at', oldestMs, signal);
   return old;
 }
 
