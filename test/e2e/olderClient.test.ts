@@ -98,7 +98,7 @@ describe('a command as an older client sends it', { skip, timeout: 300_000 }, ()
     const { commands } = await bench.status(({ commands: now }) => total(now) >= total(before) + 200);
     const published = (commands.done ?? 0) - (before.done ?? 0);
     const refused = (commands.rejected ?? 0) - (before.rejected ?? 0);
-    assert.ok(published <= 30, `${published} were published`);
+    assert.ok(published > 0 && published <= 30, `${published} were published`);
     assert.ok(refused >= 170, `${refused} were refused`);
     const flood = (await logged()).filter(({ result }) => result.reason === 'rate_limited');
     assert.ok(flood.length <= 3, `${flood.length} entries`);
