@@ -23,6 +23,9 @@ interface Sent {
   ackedMs: number;
 }
 
+/** A repeat fails if its connection ends, as at the stop. The rows stay uncovered, so that the robot counts as unsettled. */
+function leaveUnsettled(): void {}
+
 class ReturningRobot {
   readonly thing: string;
   readonly #client: MqttClient;
@@ -83,7 +86,7 @@ class ReturningRobot {
     if (alert?.ackedMs !== undefined && this.#holds(alert.range)) this.#alertMs ??= Math.max(0, nowMs - alert.ackedMs);
     if (this.#holds([1, this.#rows])) this.#settledMs ??= nowMs - this.#returnedMs;
     for (const sent of this.#sent) {
-      if (!this.#holds(sent.range) && sent.ackedMs < heard.mark[1] - RESEND_AFTER_MS) void this.#publish(sent);
+      if (!this.#holds(sent.range) && sent.ackedMs < heard.mark[1] - RESEND_AFTER_MS) this.#publish(sent).catch(leaveUnsettled);
     }
   }
 
@@ -143,7 +146,7 @@ export class ReturningFleet {
     const byThing = new Map(this.robots.map((robot) => [robot.thing, robot]));
     for (const client of clients) client.on('message', (topic, payload) => byThing.get(topic.split('/')[1] ?? '')?.receive(payload));
     this.#checks = setInterval(() => {
-      for (const robot of this.robots) void robot.check();
+      for (const robot of this.robots) robot.check().catch(leaveUnsettled);
     }, CHECK_MS);
   }
 

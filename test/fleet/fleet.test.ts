@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError } from '../support/commandLine.ts';
 import { mosquittoUnavailable } from '../support/mosquitto.ts';
-import { findPostgres } from '../support/postgres.ts';
+import { postgresUnavailable } from '../support/postgres.ts';
 import { readOptions } from './options.ts';
 import { runFleet } from './run.ts';
 
-const skip = mosquittoUnavailable() || (findPostgres() === null && 'no PostgreSQL: apt-get install postgresql');
+const skip = mosquittoUnavailable() || postgresUnavailable();
 
 test('200 robots lose and double nothing when one of two instances is killed', { skip, timeout: 600_000 }, async (t) => {
   const { verdict, failures, figures } = await runFleet({ robots: 200, minutes: 6, readings: 6, speed: 15 }, (text) => t.diagnostic(text));

@@ -5,7 +5,7 @@ import { messageOf } from '../../src/base/index.ts';
 import { rounded } from '../bench/figures.ts';
 import { UsageError } from '../support/commandLine.ts';
 import { mosquittoUnavailable } from '../support/mosquitto.ts';
-import { findPostgres } from '../support/postgres.ts';
+import { postgresUnavailable } from '../support/postgres.ts';
 import { readOptions, USAGE } from './options.ts';
 import { runFleet } from './run.ts';
 
@@ -28,7 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`);
     return 0;
   }
-  const missing = mosquittoUnavailable() || (findPostgres() === null && 'no PostgreSQL: apt-get install postgresql');
+  const missing = mosquittoUnavailable() || postgresUnavailable();
   if (missing) throw new UsageError(missing);
   const { robots, minutes, readings, speed } = options;
   say(`fleet: ${robots} robots, ${minutes} minutes with ${readings} readings each, ${speed} times as fast; two instances, one is killed`);

@@ -122,7 +122,7 @@ async function sendMinute(
   const readings = Array.from({ length: READINGS }, (_, i) => {
     const at = nowMs + i * 1_000;
     if (isBusy && i === 0) return [first, at, 'fall', true, { alert: 'raised', incident: `01JDC3Z8N6${minute}` }];
-    if (isBusy && i === 1) return [first + 1, at, 'fall', false, { alert: 'resolved', incident: `01JDC3Z8N6${minute}` }];
+    if (isBusy && i === 1) return [first + 1, at, 'fall', false, { alert: 'cleared', incident: `01JDC3Z8N6${minute}` }];
     return [first + i, at, i % 2 === 0 ? 'battery' : 'temperature', i % 2 === 0 ? battery : temperature];
   });
   const state = {

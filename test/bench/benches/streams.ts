@@ -2,7 +2,6 @@
 // writes without a stream are measured too and subtracted. The other way has one look at the database per stream.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +14,7 @@ import { Postgres } from '../../support/postgres.ts';
 import { until } from '../../support/until.ts';
 import type { Bench, Context, Findings } from '../bench.ts';
 import { median } from '../figures.ts';
-import { cpuSeconds } from '../process.ts';
+import { cpuSeconds, cpuSecondsOfServer } from '../process.ts';
 
 const STREAMS = 300;
 const EVENT_EVERY_MS = 5_000;
@@ -82,22 +81,7 @@ async function write(db: Database, notifier: ChangeNotifier): Promise<number> {
 }
 
 function usage(peer: ChildProcess, server: Postgres): { node: number; postgres: number; seconds: number } {
-  return { node: cpuSeconds(peer.pid ?? 0), postgres: serverSeconds(server.pid), seconds: performance.now() / 1_000 };
-}
-
-/** CPU time of the server's process and of those that it started. The pools keep their connections during a run, so none ends. */
-function serverSeconds(pid: number): number {
-  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === pid);
-  return [pid, ...children.map(Number)].reduce((sum, each) => sum + cpuSeconds(each), 0);
-}
-
-/** NaN for a process that has ended. */
-function parentOf(pid: string): number {
-  try {
-    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
-  } catch {
-    return Number.NaN;
-  }
+  return { node: cpuSeconds(peer.pid ?? 0), postgres: cpuSecondsOfServer(server.pid), seconds: performance.now() / 1_000 };
 }
 
 async function run({ rounds, say }: Context): Promise<Findings> {

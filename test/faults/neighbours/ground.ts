@@ -1,10 +1,11 @@
 // The ground of the campaign `neighbours`: one cloud on a durable PostgreSQL, Mosquitto with the access control list of a fleet, a healthy
 // robot with a whole agent, and its family at the stream of events.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { mosquittoAcl } from '../../../cloud/src/rights/policies.ts';
 import { TcpProxy } from '../../../cloud/test/support/tcpProxy.ts';
 import type { Program } from '../../../scripts/lab/program.ts';
+import { peakRssMb } from '../../bench/process.ts';
 import { account } from '../../support/account.ts';
 import { Bench, THING } from '../../support/bench.ts';
 import { cloudEvicted, cloudRows } from '../../support/cloudRows.ts';
@@ -105,7 +106,7 @@ export class Ground {
         stored,
         lostRows: books.lost,
         doubledRows: books.doubled,
-        memoryMib: peakMib(this.cloud),
+        memoryMib: peakRssMb(this.cloud.pid),
       };
     });
   }
@@ -203,10 +204,4 @@ function configure({ configFile, stateDir }: Bench): string {
     ].join('\n'),
   );
   return configFile;
-}
-
-/** The most physical memory that a program has occupied. */
-function peakMib({ pid }: Program): number {
-  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Number(kib) / 1_024;
 }
