@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../test/support/until.ts';
 import { listAlerts } from '../src/alerts/alerts.ts';
 import type { Database } from '../src/database/database.ts';
 import { foldOutboxes } from '../src/receipts/index.ts';
@@ -166,11 +167,11 @@ onEachDatabase('bindings', (db) => {
     assert.deepEqual(box, { has: false, closed: true });
   });
 
-  test('a robot names at most 1,000 new outboxes in 90 days: alerts of a further one stand, presences count, a reset helps', async () => {
+  test('a robot names at most 1,000 new outboxes that miss rows in 90 days: alerts of a further one stand, presences count, a reset helps', async () => {
     const thing = newThing();
     await db().query(
-      `insert into outboxes (thing, outbox, first_seen_at)
-      select $1, 'old-' || i, clock_timestamp() - case when i > 999 then interval '91 days' else interval '89 days' end
+      `insert into outboxes (thing, outbox, accepted, first_seen_at)
+      select $1, 'old-' || i, 1, clock_timestamp() - case when i > 999 then interval '91 days' else interval '89 days' end
       from generate_series(1, 1100) i`,
       [thing],
     );
@@ -194,20 +195,58 @@ onEachDatabase('bindings', (db) => {
       ),
     );
     assert.deepEqual([await boxes(), (await robot(db(), thing))?.session], [['box-1'], 'named']);
-    await cloud.send('elderly_bot/telemetry', fall('box-1', 1));
-    await cloud.send('elderly_bot/telemetry', { ...fall('box-3', 1), readings: [[1, FALL_MS, 'gas', true, { alert: 'raised' }]] });
-    const declared = { kind: 'evicted', of: 'box-4', ranges: [[1, 2]], reason: 'space' };
+    await cloud.send('elderly_bot/telemetry', fall('box-1', 2));
+    await cloud.send('elderly_bot/telemetry', { ...fall('box-3', 2), readings: [[2, FALL_MS, 'gas', true, { alert: 'raised' }]] });
+    const declared = { kind: 'evicted', of: 'box-4', ranges: [[2, 2]], reason: 'space' };
     await cloud.send('elderly_bot/events', event({ thing }, 9, declared));
     assert.deepEqual(await boxes(), ['box-1']);
     const alerts = (await listAlerts(db(), { thing, limit: 5 })).map(({ channel }) => channel);
     assert.deepEqual(alerts.sort(), ['fall', 'gas']);
     const why = await reasons(db(), thing);
     assert.equal(why.length, 2);
-    for (const reason of why) assert.match(reason, /named more than 1000 new outboxes in 90 days; if it is not faulty: robot reset/);
+    for (const reason of why)
+      assert.match(reason, /named more than 1000 new outboxes that miss rows in 90 days; if it is not faulty: robot reset/);
     await resetRobot(db(), thing);
     await cloud.send('elderly_bot/telemetry', fall('box-3', 2));
     await cloud.stop();
     assert.deepEqual(await boxes(), ['box-1', 'box-3']);
+  });
+
+  test('1,200 settled outboxes of a crash loop do not count: each gets its receipt, also without rows', async () => {
+    const thing = newThing();
+    await db().query(
+      `insert into outboxes (thing, outbox, accepted, committed, evicted)
+      select $1, 'old-' || i, i % 3, case i % 3 when 0 then '{}' else '{[1,1]}' end::int8multirange,
+        case i % 3 when 2 then '{[2,2]}' else '{}' end::int8multirange from generate_series(1, 1100) i`,
+      [thing],
+    );
+    const cloud = new Instance(db(), { receiptIntervalMs: 10, publishesPerSecond: 1_000 });
+    const names = Array.from({ length: 100 }, (_, i) => `box-${i}`);
+    for (const [i, outbox] of names.entries()) {
+      await cloud.send('elderly_bot/presence', presence({ thing, mark: [i + 1, 1] }, [[outbox, i % 2]], { session: outbox }));
+      await cloud.send('elderly_bot/telemetry', { ...fallOf(thing, 1, 'raised'), outbox });
+    }
+    const missing = (): string[] =>
+      names.filter((name) => !cloud.receipts.some(({ receipt }) => receipt.outbox === name && receipt.accepted === 1));
+    await until(() => missing().length === 0, 'each outbox has its receipt', { explain: () => missing().join(' ') });
+    await cloud.stop();
+    assert.deepEqual([await reasons(db(), thing), (await robot(db(), thing))?.session], [[], 'box-99']);
+    await foldOutboxes(db());
+    const [left] = await db().query<{ count: number }>('select count(*) as count from outboxes where thing = $1', [thing]);
+    assert.deepEqual(left, { count: 1_000 });
+  });
+
+  test('after two instances exceeded the bound together, a presence counts and its new outbox is ignored', async () => {
+    const thing = newThing();
+    await db().query(`insert into outboxes (thing, outbox, accepted) select $1, 'old-' || i, 1 from generate_series(1, 1002) i`, [thing]);
+    const cloud = new Instance(db());
+    await cloud.send('elderly_bot/presence', presence({ thing }, [['box-1', 1]], { session: 'counted' }));
+    await cloud.send('elderly_bot/telemetry', { ...fallOf(thing, 1, 'raised'), outbox: 'box-2' });
+    await cloud.send('elderly_bot/telemetry', { ...fallOf(thing, 2, 'raised'), outbox: 'box-3' });
+    await cloud.stop();
+    const rows = await db().query<{ outbox: string }>(`select outbox from outboxes where thing = $1 and outbox like 'box-%'`, [thing]);
+    assert.deepEqual([rows, (await robot(db(), thing))?.session], [[{ outbox: 'box-2' }], 'counted'], 'box-2 is settled, box-3 is not');
+    assert.equal((await reasons(db(), thing)).length, 1);
   });
 
   test('old outboxes without an open row are folded, except the latest 100', async () => {

@@ -45,7 +45,7 @@ export function commit(
   }, limits);
 }
 
-/** Whether a retry of this content fails again. A RangeError means that it can't be serialized, for example JSON that is nested too deeply. */
+/** Whether a retry of this content fails again. A RangeError means too deep for JSON, or a robot above a bound of its outboxes. */
 export function refuses(error: unknown): boolean {
   return refusesData(error) || error instanceof RangeError;
 }

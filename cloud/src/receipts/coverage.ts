@@ -11,8 +11,13 @@ import type { OutboxName } from '../messages/index.ts';
  * without a connection is a range for a while.
  */
 export const MAX_RANGES = 100_000;
-/** New outboxes of a robot within 90 days. An honest robot makes one only after damage of its file. */
+/**
+ * New outboxes of a robot within 90 days that are not settled. Each start of the agent makes an outbox, and systemd starts it again after 2 s
+ * without a limit, so settled ones do not count: the rows of a crash loop get receipts.
+ */
 export const MAX_NEW_OUTBOXES = 1_000;
+/** An outbox is settled if each of its rows was committed or evicted. One without rows is settled too. */
+const SETTLED = 'o.committed + o.evicted @> int8multirange(int8range(1, o.accepted + 1))';
 /** The size of a range in a multirange of PostgreSQL: two bounds, an offset and flags. */
 const RANGE_BYTES = 21;
 
@@ -93,21 +98,28 @@ on conflict (thing, outbox) do update set
 returning o.thing, o.outbox, o.corrected,
   greatest(pg_column_size(o.committed), pg_column_size(o.evicted)) > ${MAX_RANGES * RANGE_BYTES} as is_full, o.xmax = 0 as is_new`;
 
-/** Ignores outboxes beyond the bound that a presence only announces. @throws RangeError if a message has rows or declarations of one. */
+/**
+ * Ignores outboxes beyond the bound that a presence only announces, and then also counts settled ones: each presence may announce many.
+ * @throws RangeError if a message has rows or declarations of an outbox that is beyond the bound and not settled.
+ */
 async function refuseExcess(sql: Sql, added: readonly OutboxChange[]): Promise<void> {
-  const crowded = await sql.query<{ thing: string; excess: number }>(
-    `select thing, count(*) - $2 as excess from outboxes
-    where thing = any($1::text[]) and first_seen_at > clock_timestamp() - $3 * interval '1 day' group by thing having count(*) > $2`,
-    [added.map(({ thing }) => thing), MAX_NEW_OUTBOXES, KEPT_DAYS],
+  // Two instances may have exceeded the bound together, so this batch answers only for the outboxes that it added.
+  const crowded = await sql.query<{ thing: string; excess: number; refused: number }>(
+    `select thing, count(*) - $2 as excess, least(count(*) filter (where is_open) - $2, count(*) filter (where is_open and is_added)) as refused
+    from (
+      select thing, not (${SETTLED}) as is_open, thing || '/' || outbox = any($4::text[]) as is_added
+      from outboxes o where thing = any($1::text[]) and first_seen_at > clock_timestamp() - $3 * interval '1 day'
+    ) as fresh group by thing having count(*) > $2`,
+    [added.map(({ thing }) => thing), MAX_NEW_OUTBOXES, KEPT_DAYS, added.map(keyOf)],
   );
-  for (const { thing, excess } of crowded) {
-    const announced = added.filter((change) => change.thing === thing && isOnlyAnnounced(change)).slice(-excess);
-    if (announced.length < excess) {
+  for (const { thing, excess, refused } of crowded) {
+    const ignored = added.filter((change) => change.thing === thing && isOnlyAnnounced(change)).slice(-excess);
+    if (ignored.filter(({ accepted }) => accepted > 0).length < refused) {
       throw new RangeError(
-        `robot ${thing} named more than ${MAX_NEW_OUTBOXES} new outboxes in ${KEPT_DAYS} days; if it is not faulty: robot reset ${thing}`,
+        `robot ${thing} named more than ${MAX_NEW_OUTBOXES} new outboxes that miss rows in ${KEPT_DAYS} days; if it is not faulty: robot reset ${thing}`,
       );
     }
-    await sql.query('delete from outboxes where thing = $1 and outbox = any($2::text[])', [thing, announced.map(({ outbox }) => outbox)]);
+    await sql.query('delete from outboxes where thing = $1 and outbox = any($2::text[])', [thing, ignored.map(({ outbox }) => outbox)]);
   }
 }
 
@@ -119,21 +131,20 @@ function keyOf({ thing, outbox }: OutboxName): string {
   return `${thing}/${outbox}`;
 }
 
-/** Outboxes of a robot that are always kept, and the time for which every outbox is kept. */
+/** Outboxes of a robot that are always kept, and the time for which up to MAX_NEW_OUTBOXES are kept. */
 export const KEPT_OUTBOXES = 100;
 const KEPT_DAYS = 90;
 
-/** Deletes old outboxes of which every row was committed or evicted. If a row of one is delivered again, its name still finds it. */
+/** Deletes old settled outboxes. If a row of one is delivered again, its name still finds it. */
 export async function foldOutboxes(sql: Sql): Promise<void> {
   await sql.query(
     `delete from outboxes o using (
       select thing, outbox from (
         select thing, outbox, first_seen_at, row_number() over (partition by thing order by first_seen_at desc, outbox) as nth from outboxes
-      ) as numbered where nth > $1 and first_seen_at < clock_timestamp() - $2 * interval '1 day'
+      ) as numbered where nth > $3 or (nth > $1 and first_seen_at < clock_timestamp() - $2 * interval '1 day')
     ) as old
-    where o.thing = old.thing and o.outbox = old.outbox and not o.corrected
-      and o.committed + o.evicted @> int8multirange(int8range(1, o.accepted + 1))`,
-    [KEPT_OUTBOXES, KEPT_DAYS],
+    where o.thing = old.thing and o.outbox = old.outbox and not o.corrected and ${SETTLED}`,
+    [KEPT_OUTBOXES, KEPT_DAYS, MAX_NEW_OUTBOXES],
   );
 }
 
