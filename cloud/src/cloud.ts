@@ -193,6 +193,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
       await maintenance.stop();
       await Promise.all([link.leave(), backlogLink.leave()]);
       await ingest.drain(DRAIN_MS);
+      pace.close();
       await receipts.stop();
       await monitors.stop();
       await Promise.all([link.stop(), backlogLink.stop()]);

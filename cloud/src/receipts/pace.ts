@@ -18,7 +18,7 @@ export class Pace {
   #isServing = false;
   #isClosed = false;
 
-  /** @param perSecond a quarter of them can be saved, because a network that stalls lets the broker count two seconds as one. */
+  /** @param perSecond turns a second. At most a quarter is saved: after a stall, the broker counts saved and new turns in one second. */
   constructor(perSecond: number) {
     const bucketSize = Math.ceil(perSecond / 4);
     this.#bucket = new TokenBucket({ bucketSize, tokensPerInterval: perSecond, interval: 'second' });

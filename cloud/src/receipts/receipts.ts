@@ -86,11 +86,13 @@ export class Receipts {
     return [...this.#due.values()].filter(({ dueMs }) => dueMs <= nowMs).length + alert + presence + interval;
   }
 
-  /** Waits for receipts that are being published. Later receipts are left to another instance or to the robot's next presence. */
+  /**
+   * Waits for receipts that are being published, so the pace is closed before. Later receipts are left to another instance or to the robot's
+   * next presence.
+   */
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    this.#options.pace.close();
     await Promise.all(this.#sending);
   }
 

@@ -28,6 +28,7 @@ export class Instance {
   /** SQLSTATEs of the transactions that failed. */
   readonly codes: (string | undefined)[] = [];
   readonly #ingest: Ingest;
+  readonly #pace: Pace;
   readonly #receipts: Receipts;
   readonly #monitors: MonitorRows;
   #waiting: (() => void)[] = [];
@@ -46,11 +47,12 @@ export class Instance {
     }: InstanceOptions = {},
   ) {
     const log = pino({ level: 'silent' });
+    this.#pace = new Pace(publishesPerSecond);
     this.#receipts = new Receipts({
       db,
       log,
       intervalMs: receiptIntervalMs,
-      pace: new Pace(publishesPerSecond),
+      pace: this.#pace,
       publish: async (topic, payload) => {
         for (const wake of this.#offered.splice(0)) wake();
         if (!this.isConnected) throw new Error('not connected to the broker');
@@ -112,6 +114,7 @@ export class Instance {
   async stop(): Promise<void> {
     await this.#ingest.drain(5_000);
     await this.fill();
+    this.#pace.close();
     await this.#receipts.stop();
   }
 }
