@@ -151,7 +151,7 @@ export async function assemble(databases: Databases, settings: Settings, log: Lo
     credentials: { tokens, passwords, attempts },
     health,
     metrics,
-    monitors: settings.http,
+    monitorAccess: settings.http,
     corsOrigins,
     publicTelemetry,
     defaultThing,

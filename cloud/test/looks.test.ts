@@ -69,11 +69,11 @@ onPostgres('the look', (db, another) => {
     userId = await newMember(...THINGS);
     watched = {
       ...db(),
-      planned: async (text, params) => {
+      prepared: async (text, params) => {
         statements.all++;
         statements.most = Math.max(statements.most, ++statements.running);
         try {
-          return await db().planned<never>(text, params);
+          return await db().prepared<never>(text, params);
         } finally {
           statements.running--;
         }
@@ -155,11 +155,11 @@ onPostgres('the look', (db, another) => {
     let calls = 0;
     const slow: Database = {
       ...db(),
-      planned: async (text, params) => {
+      prepared: async (text, params) => {
         calls++;
         steps.emit('entered');
         await finished;
-        return db().planned(text, params);
+        return db().prepared(text, params);
       },
     };
     const looks = new Looks(slow);
@@ -177,10 +177,10 @@ onPostgres('the look', (db, another) => {
     const [thing, refused] = [newThing(), newThing()];
     const refusing: Database = {
       ...db(),
-      planned: (text, params) =>
+      prepared: (text, params) =>
         (params[0] as string[]).includes(refused)
           ? Promise.reject(Object.assign(new Error('invalid'), { code: '22P02' }))
-          : db().planned(text, params),
+          : db().prepared(text, params),
     };
     const looks = new Looks(refusing);
     const [bad, good] = await Promise.allSettled([looks.changes(refused, null), looks.changes(thing, null)]);

@@ -102,13 +102,13 @@ describe('the cloud', { skip: NO_POSTGRES }, () => {
       ]);
     });
 
-    test('runs a planned statement in transaction mode, also on a connection that lost it, or on which another instance named it', async (t) => {
+    test('runs a prepared statement in transaction mode, also on a connection that lost it, or on which another instance named it', async (t) => {
       const pooler = await Pgbouncer.start(server, 'transaction');
       t.after(() => pooler.stop());
       const [one, other] = [postgresDatabase({ url: pooler.url, connections: 2 }), postgresDatabase({ url: pooler.url })];
       t.after(() => Promise.all([one.close(), other.close()]));
       const ask = async (db: Database): Promise<number | undefined> => {
-        const [row] = await db.planned<{ pid: number }>('select pg_backend_pid() as pid', []);
+        const [row] = await db.prepared<{ pid: number }>('select pg_backend_pid() as pid', []);
         return row?.pid;
       };
       const first = await ask(one);

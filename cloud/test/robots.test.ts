@@ -147,9 +147,10 @@ onEachDatabase('robots', (db) => {
     });
     assert.equal((await get(db(), '/healthz', { health: { broker: () => 'connecting' } })).status, 503);
     assert.match(String((await get(db(), '/metrics')).body), /^elderly_bot_cloud_subscribed 1$/m);
-    const monitors = { trustProxy: [], isProxied: false, monitorAllow: ['192.0.2.0/24', '2001:db8::1'], monitorToken: 'a token' };
+    const monitorAccess = { trustProxy: [], isProxied: false, monitorAllow: ['192.0.2.0/24', '2001:db8::1'], monitorToken: 'a token' };
     for (const path of ['/healthz', '/metrics']) {
-      const status = async (over: object, ask: Ask = {}) => (await get(db(), path, { monitors: { ...monitors, ...over } }, ask)).status;
+      const status = async (over: object, ask: Ask = {}) =>
+        (await get(db(), path, { monitorAccess: { ...monitorAccess, ...over } }, ask)).status;
       for (const remoteAddress of ['192.0.2.7', '::ffff:192.0.2.7', '2001:db8::1', '::1'])
         assert.equal(await status({}, { remoteAddress }), 200);
       assert.equal(await status({}, { remoteAddress: '192.0.3.7' }), 403);
@@ -161,8 +162,8 @@ onEachDatabase('robots', (db) => {
   test('a proxy opens health and metrics only to the listed callers that it names', async () => {
     const named = (address: string): Ask => ({ headers: { 'x-forwarded-for': address } });
     const read = async (over: object, ask: Ask = {}) => {
-      const monitors = { trustProxy: [], isProxied: true, monitorAllow: ['192.0.2.0/24'], monitorToken: 'a token', ...over };
-      return (await get(db(), '/metrics', { monitors }, ask)).status;
+      const monitorAccess = { trustProxy: [], isProxied: true, monitorAllow: ['192.0.2.0/24'], monitorToken: 'a token', ...over };
+      return (await get(db(), '/metrics', { monitorAccess }, ask)).status;
     };
     const nginx = { trustProxy: ['127.0.0.1'] };
     assert.equal(await read(nginx, named('192.0.2.9')), 200);

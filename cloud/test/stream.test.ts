@@ -126,9 +126,9 @@ onEachDatabase('the stream', (db, another) => {
     let reads = 0;
     const counting: Database = {
       ...db(),
-      planned: (text, params) => {
+      prepared: (text, params) => {
         reads++;
-        return db().planned(text, params);
+        return db().prepared(text, params);
       },
     };
     const stopping = new AbortController();

@@ -89,7 +89,7 @@ export class MemoryDatabase {
       database: {
         kind: 'pglite',
         ...sqlOn(visible),
-        planned: sqlOn(visible).query,
+        prepared: sqlOn(visible).query,
         transaction,
         listen: () => Promise.resolve(() => Promise.resolve()),
         close: () => Promise.resolve(),

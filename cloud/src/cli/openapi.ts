@@ -23,7 +23,7 @@ const refuse = (): Promise<never> => Promise.reject(new Error('the description o
 const NO_DATABASE: Database = {
   kind: 'pglite',
   query: refuse,
-  planned: refuse,
+  prepared: refuse,
   script: refuse,
   transaction: refuse,
   listen: refuse,

@@ -61,7 +61,7 @@ export const commandState = z.object({
   thing: z.string(),
   command: z.string(),
   args: z.record(z.string(), argument),
-  issued_by: time.nullable(),
+  issued_by: z.number().int().nullable(),
   issued_at: time,
   expires_at: time,
   /** `not_sent` means that there was no PUBACK. */

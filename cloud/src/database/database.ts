@@ -31,8 +31,8 @@ export interface Database extends Sql {
   readonly kind: 'postgres' | 'pglite';
   /** Commits when `work` resolves and rolls back when it rejects. After it resolves, the rows are durable and visible. */
   transaction<T>(work: (sql: Sql) => Promise<T>, limits?: Limits): Promise<T>;
-  /** Like `query`, but a server plans the statement once for each connection. For frequent statements. */
-  planned<Row>(text: string, params: readonly Param[]): Promise<Row[]>;
+  /** Like `query`, for frequent statements. The server parses it once for each connection. */
+  prepared<Row>(text: string, params: readonly Param[]): Promise<Row[]>;
   /** Copies the whole data directory as tar.gz. Only PGlite has it; use pg_dump for a server. */
   readonly dump?: () => Promise<Blob>;
   /**

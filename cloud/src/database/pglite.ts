@@ -27,7 +27,7 @@ export async function pgliteDatabase(folder: string): Promise<Database> {
     return {
       kind: 'pglite',
       ...sqlOn(db),
-      planned: sqlOn(db).query,
+      prepared: sqlOn(db).query,
       dump: () => db.dumpDataDir('gzip'),
       transaction: (work) => db.transaction((tx) => work(sqlOn(tx))),
       async listen(channel, onPayload) {

@@ -12,7 +12,7 @@ import { listenTo } from './listen.ts';
 export function postgresDatabase(options: ConnectionOptions): Database {
   const connections = new Connections(options);
   const { generation } = connections;
-  let isPlanning = true;
+  let canPrepare = true;
   return {
     kind: 'postgres',
     ...sqlOn((work) => connections.use('statement', work)),
@@ -32,15 +32,15 @@ export function postgresDatabase(options: ConnectionOptions): Database {
           throw error;
         }
       }),
-    planned: <Row>(text: string, params: readonly Param[]) =>
+    prepared: <Row>(text: string, params: readonly Param[]) =>
       connections.use('statement', async (client) => {
         const values = [...params];
-        if (isPlanning) {
+        if (canPrepare) {
           try {
             return (await client.query({ name: nameOf(text), text, values })).rows as Row[];
           } catch (error) {
             if (!/^(26000|42P05)$/.test(codeOf(error) ?? '')) throw error;
-            isPlanning = false;
+            canPrepare = false;
           }
         }
         return (await client.query(text, values)).rows as Row[];

@@ -44,7 +44,7 @@ export async function protect(app: App, origins: readonly string[]): Promise<voi
 }
 
 /** The readers of the monitoring routes; settings.ts explains the fields. */
-export interface Monitors {
+export interface MonitorAccess {
   readonly trustProxy: readonly string[];
   readonly isProxied: boolean;
   readonly monitorAllow: readonly string[];
@@ -57,7 +57,7 @@ type Guard = (request: FastifyRequest, reply: unknown, done: (error?: Error) => 
  * An `onRequest` hook for the monitoring routes. It admits a request with the token; one from the listed addresses; and one from this machine, unless
  * there is a proxy. A proxy that does not name its caller might speak for anybody, so its own address admits nothing.
  */
-export function onlyMonitors({ trustProxy, isProxied, monitorAllow, monitorToken }: Monitors): Guard {
+export function onlyMonitors({ trustProxy, isProxied, monitorAllow, monitorToken }: MonitorAccess): Guard {
   const [proxies, listed] = [listOf(trustProxy), listOf(monitorAllow)];
   const expected = sha256(`Bearer ${monitorToken}`);
   const isAllowed = ({ headers, ip, socket }: FastifyRequest): boolean => {

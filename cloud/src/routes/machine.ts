@@ -1,7 +1,7 @@
 // GET /healthz and /metrics, for this machine, the addresses in MONITOR_ALLOW and callers with the token.
 import { z } from 'zod';
 import type { Health } from '../health/index.ts';
-import { answer, component, errors, type Monitors, OPEN, onlyMonitors, TAGS } from '../http/index.ts';
+import { answer, component, errors, type MonitorAccess, OPEN, onlyMonitors, TAGS } from '../http/index.ts';
 import type { Context } from './context.ts';
 
 /** Robots named in an answer. */
@@ -25,11 +25,11 @@ const health = component(
 
 export interface MachineOptions {
   readonly health: Health;
-  readonly monitors: Monitors;
+  readonly monitorAccess: MonitorAccess;
 }
 
-export function machineRoutes({ app, metrics }: Context, { health: state, monitors }: MachineOptions): void {
-  const onRequest = onlyMonitors(monitors);
+export function machineRoutes({ app, metrics }: Context, { health: state, monitorAccess }: MachineOptions): void {
+  const onRequest = onlyMonitors(monitorAccess);
 
   app.get(
     '/healthz',

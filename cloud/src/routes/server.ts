@@ -28,7 +28,7 @@ export async function httpServer(options: ServerOptions): Promise<App> {
   const app = await buildApp({
     log,
     corsOrigins,
-    trustProxy: options.monitors.trustProxy,
+    trustProxy: options.monitorAccess.trustProxy,
     onAnswer: (route, method, status, seconds) => metrics.answered(route, method, status, seconds),
   });
   const context = { app, db, auth, notifier, metrics };

@@ -51,7 +51,7 @@ export class Looks {
   async #answer(asked: readonly Asked[]): Promise<void> {
     try {
       const columns = [asked.map(({ thing }) => thing), asked.map(({ since }) => since)];
-      for (const { n, ...changes } of await this.#db.planned<Changes & { n: number }>(CHANGES, [...columns, MAX_CHANGES])) {
+      for (const { n, ...changes } of await this.#db.prepared<Changes & { n: number }>(CHANGES, [...columns, MAX_CHANGES])) {
         for (const stream of asked[n - 1]?.streams ?? []) stream.resolve(changes);
       }
     } catch (error) {

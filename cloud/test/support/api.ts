@@ -84,7 +84,7 @@ export class Api {
       },
       health: state,
       metrics,
-      monitors: { trustProxy: [], isProxied: false, monitorAllow: [], monitorToken: 'none' },
+      monitorAccess: { trustProxy: [], isProxied: false, monitorAllow: [], monitorToken: 'none' },
       corsOrigins: [],
       publicTelemetry: true,
       defaultThing: null,

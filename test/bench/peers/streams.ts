@@ -13,7 +13,7 @@ const notifier = new ChangeNotifier(db, pino({ level: 'silent' }));
 const shared = new Looks(db);
 await notifier.start();
 const server = createServer((request, response) => {
-  const looks = way === 'own' ? new Looks({ ...db, planned: db.query }) : shared;
+  const looks = way === 'own' ? new Looks({ ...db, prepared: db.query }) : shared;
   const leaving = new AbortController();
   response.on('close', () => leaving.abort());
   const stream = events({
