@@ -131,6 +131,42 @@ onEachDatabase('uploads', (db, another) => {
     assert.ok('url' in (await uploads(NOW_MS + 3_600_000, 1_400).announce(thing, made().request)));
   });
 
+  test('a robot has at most 100 open uploads of 400 MiB, and 2,000 uploads a day; a quarter is for pictures of incidents', async () => {
+    const fill = async (count: number, size: number, state: string): Promise<string> => {
+      const thing = newThing();
+      await db().query(
+        `insert into uploads (id, thing, kind, sha256, size, content_type, object_key, taken_at, state, announced_at, signed_at)
+        select $1 || '-' || i, $1, 'clip', 'old-' || i, $3, 'video/mp4', $1 || '/' || i, $5, $4, $5, $5 from generate_series(1, $2) i`,
+        [thing, count, size, state, NOW_MS],
+      );
+      return thing;
+    };
+    const ask = async (thing: string, over: Partial<UploadRequest> = {}): Promise<unknown> => {
+      const answer = await uploads().announce(thing, made(over).request);
+      return 'status' in answer ? [answer.status, answer.reason.replace(/\d+ bytes/, 'N bytes'), answer.retryAfterS] : 'url' in answer;
+    };
+    const urgent = { incident: 'i-1' };
+    const open = (count: number): unknown[] => [
+      429,
+      `this robot has announced ${count} uploads or N bytes that are not stored yet; send them first, or wait until they fail`,
+      60,
+    ];
+    const many = await fill(74, 1, 'announced');
+    assert.deepEqual([await ask(many), await ask(many), await ask(many, urgent)], [true, open(75), true]);
+    assert.deepEqual(await ask(await fill(100, 1, 'announced'), urgent), open(100));
+    assert.deepEqual(await ask(await fill(20, 20 * MIB, 'announced'), urgent), open(100));
+    const failed = await fill(100, 1, 'announced');
+    const { request } = made(urgent);
+    await db().query("update uploads set state = 'failed' where id = $1 || '-1'", [failed]);
+    assert.ok('url' in (await uploads().announce(failed, request)));
+    const again = { ...request, kind: 'clip', content_type: 'video/mp4', sha256: 'old-1', size: 1 } as const;
+    assert.ok('status' in (await uploads().announce(failed, again)), 'a failed upload is opened again only within the bound');
+    const full = [429, 'this robot has announced its 1500 uploads for today', 3_600];
+    const stored = await fill(1_500, 1, 'stored');
+    assert.deepEqual([await ask(stored), await ask(stored, urgent)], [full, true]);
+    assert.ok('url' in (await uploads(NOW_MS + 3_600_000).announce(stored, made().request)));
+  });
+
   test('an uploaded event counts only after verification, and only for the robot’s own uploads', async () => {
     const [thing, other] = [newThing(), newThing()];
     const { request, body } = made({ incident: 'i-1' });

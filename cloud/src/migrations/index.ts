@@ -12,6 +12,7 @@ import { keys } from './0008-keys.ts';
 import { canary } from './0011-canary.ts';
 import { poisonCounts } from './0012-poisonCounts.ts';
 import { origin } from './0013-origin.ts';
+import { uploadBounds } from './0014-uploadBounds.ts';
 import { tables } from './0015-tables.ts';
 
 export interface Migration {
@@ -35,5 +36,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 11, name: 'canary', sql: canary },
   { number: 12, name: 'poisonCounts', sql: poisonCounts },
   { number: 13, name: 'origin', sql: origin },
+  { number: 14, name: 'uploadBounds', sql: uploadBounds },
   { number: 15, name: 'tables', sql: tables },
 ];

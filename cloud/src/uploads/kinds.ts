@@ -65,6 +65,9 @@ export function objectKey(thing: string, { kind, content_type, sha256 }: UploadR
 /** The part of the daily bytes that is reserved for pictures of incidents. Other uploads cannot prevent the family from seeing them. */
 const RESERVE = 1 / 4;
 
+/** Uploads of a robot: announced in a day, and announced but not yet confirmed by the store. An honest robot opens a few at a time. */
+export const MOST_UPLOADS = { dayCount: 2_000, openCount: 100, openBytes: 400 * MIB } as const;
+
 /** Bytes that a robot has already announced: on this day by the cloud's clock, and for the same whole file. */
 export interface Announced {
   readonly dayBytes: number;
@@ -72,11 +75,15 @@ export interface Announced {
 }
 
 /** The limits that apply to an upload: for one day, and for the whole file. `wholeBytes` is null if the file is a single object. */
-export function limitsOf({ kind, incident }: UploadRequest, dailyBytes: number): { dayBytes: number; wholeBytes: number | null } {
+export function limitsOf({ kind, incident }: UploadRequest, dailyBytes: number) {
   const whole = KINDS[kind].wholeBytes;
   const isUrgent = Boolean(incident) && (PICTURES as readonly UploadKind[]).includes(kind);
+  const unreserved = (most: number): number => (isUrgent ? most : Math.floor(most * (1 - RESERVE)));
   return {
-    dayBytes: isUrgent ? dailyBytes : Math.floor(dailyBytes * (1 - RESERVE)),
+    dayBytes: unreserved(dailyBytes),
+    dayCount: unreserved(MOST_UPLOADS.dayCount),
+    openCount: unreserved(MOST_UPLOADS.openCount),
+    openBytes: unreserved(MOST_UPLOADS.openBytes),
     wholeBytes: whole > MAX_OBJECT_BYTES ? whole : null,
   };
 }

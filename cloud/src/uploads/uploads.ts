@@ -56,7 +56,7 @@ export type Announcement = z.infer<typeof announcement>;
 export interface Refusal {
   readonly status: 409 | 413 | 429;
   readonly reason: string;
-  /** Seconds until the next day. It is set only for status 429. */
+  /** Set only for status 429: seconds until the next day, or until an open upload may have ended. */
   readonly retryAfterS?: number;
 }
 
@@ -181,12 +181,26 @@ export class Uploads {
       signed_at: nowMs,
       check_at: nowMs + CHECK_AFTER_MS,
     };
-    const { dayBytes, wholeBytes } = limitsOf(request, dailyBytes);
-    const [answer] = await db.query<{ upload: UploadRow | null; is_new: boolean; day: number | null; whole: number | null }>(
-      `select case when (upload).id is not null then to_jsonb(upload) end as upload, is_new, day, whole
-      from announce_upload($1::jsonb, $2, $3, $4)`,
-      [JSON.stringify(fresh), nowMs - (nowMs % DAY_MS), dayBytes, wholeBytes],
+    const { dayBytes, wholeBytes, dayCount, openCount, openBytes } = limitsOf(request, dailyBytes);
+    const [answer] = await db.query<{
+      upload: UploadRow | null;
+      is_new: boolean;
+      day: number | null;
+      whole: number | null;
+      crowded: 'day' | 'open' | null;
+    }>(
+      `select case when (upload).id is not null then to_jsonb(upload) end as upload, is_new, day, whole, crowded
+      from admit_upload($1::jsonb, $2, $3, $4, $5, $6, $7)`,
+      [JSON.stringify(fresh), nowMs - (nowMs % DAY_MS), dayBytes, wholeBytes, dayCount, openCount, openBytes],
     );
+    const nextDayS = Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1_000);
+    if (answer?.crowded === 'day') {
+      return { status: 429, reason: `this robot has announced its ${dayCount} uploads for today`, retryAfterS: nextDayS };
+    }
+    if (answer?.crowded === 'open') {
+      const reason = `this robot has announced ${openCount} uploads or ${openBytes} bytes that are not stored yet; send them first, or wait until they fail`;
+      return { status: 429, reason, retryAfterS: RETRY_MS / 1_000 };
+    }
     const row = answer?.upload;
     if (row && row.size !== request.size) {
       return { status: 409, reason: `this hash was announced with ${row.size} bytes, so it cannot have ${request.size} bytes` };
@@ -194,7 +208,7 @@ export class Uploads {
     if (row) return { row, isNew: answer.is_new };
     const refused = overLimit(request, { dayBytes: answer?.day ?? 0, wholeBytes: answer?.whole ?? 0 }, dailyBytes);
     if (!refused) throw new Error('the database returned no row');
-    return { ...refused, ...(refused.status === 429 && { retryAfterS: Math.ceil((DAY_MS - (nowMs % DAY_MS)) / 1_000) }) };
+    return { ...refused, ...(refused.status === 429 && { retryAfterS: nextDayS }) };
   }
 
   async #isStored(row: UploadRow): Promise<boolean> {
