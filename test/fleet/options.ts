@@ -11,8 +11,6 @@ export interface FleetOptions {
   readonly speed: number;
 }
 
-export const USAGE = 'npm run fleet -- [--robots 10000] [--minutes 60] [--readings 6] [--speed 8] [--json]';
-
 const text = { type: 'string' } as const;
 const OPTIONS = { robots: text, minutes: text, readings: text, speed: text, json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
 /** A fall, its end, and a minute on each side of the kill. */
@@ -21,6 +19,10 @@ const LEAST_MINUTES = 4;
 const MOST_READINGS = 1_000;
 /** Faster than this, an hour ends before an instance has started again. */
 const MOST_SPEED = 60;
+
+export const USAGE =
+  `npm run fleet -- [--robots 10000] [--minutes 60 (${LEAST_MINUTES} or more)] [--readings 6 (1 to ${MOST_READINGS})] ` +
+  `[--speed 8 (1 to ${MOST_SPEED})] [--json]`;
 
 /** @throws UsageError */
 export function readOptions(args: readonly string[]): FleetOptions & { readonly json: boolean; readonly help: boolean } {
