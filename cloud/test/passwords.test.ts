@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
@@ -36,6 +37,23 @@ describe('many logins at once', () => {
     await promisify(gzip)('a message').then(() => ended.push('message'));
     await Promise.all([checked, ...slow]);
     assert.equal(ended[0], 'message');
+  });
+
+  it('are refused when their process ends, also in a program that does nothing else', async () => {
+    // bcrypt refuses such a password.
+    const program = `import(${JSON.stringify(import.meta.resolve('../src/auth/credentials.ts'))})
+      .then(({ Passwords }) => new Passwords(${QUICK}).matches(null, 'x')).catch((error) => console.log(error.message));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', program]);
+    assert.match(stdout, /^the process that hashes passwords ended with 1\n$/);
+  });
+
+  it('are checked to the end if a stop signals all processes of the service', async () => {
+    await new Passwords(QUICK).prepare();
+    const hashing = new Passwords().hash('right');
+    const [pid = 0] = hashers();
+    process.kill(pid, 'SIGTERM');
+    assert.match(await hashing, /^\$2b\$12\$/);
+    assert.deepEqual(hashers(), [pid]);
   });
 
   it('are checked by a new process after one failed or was killed', async () => {

@@ -55,7 +55,7 @@ export class Passwords {
 
   /**
    * Called before an attempt is counted, so that a refusal for lack of time costs the caller no attempt.
-   * @param isKnown whether the caller has logged in before. Such callers go first, and strangers leave places for them.
+   * @param isKnown whether the caller has logged in before. Strangers leave as many places again for such callers.
    * @throws HttpError 503
    */
   admit(isKnown = false): void {
@@ -65,28 +65,30 @@ export class Passwords {
 
   async #inTurn(task: HashingTask, isKnown = false): Promise<unknown> {
     this.admit(isKnown);
-    return isKnown ? queue.unshift(task) : queue.push(task);
+    return queue.push(task);
   }
 }
 
 /** A process that ends, for whatever reason, fails only this task: the next one starts another process. */
 async function compute(task: HashingTask): Promise<unknown> {
   hasher ??= startHasher();
-  const { channel } = hasher;
+  const child = hasher;
   const answered = new AbortController();
-  // An idle process does not keep the cloud alive.
-  channel?.ref();
+  // An idle process does not keep the cloud alive; one that computes does, also while it ends.
+  child.ref();
+  child.channel?.ref();
   try {
-    const ended = once(hasher, 'exit', answered).then(([code, signal]) => {
+    const ended = once(child, 'exit', answered).then(([code, signal]) => {
       throw new Error(`the process that hashes passwords ended with ${String(signal ?? code)}`);
     });
-    const answer = once(hasher, 'message', answered);
-    hasher.send(task);
+    const answer = once(child, 'message', answered);
+    child.send(task);
     const [result]: unknown[] = await Promise.race([answer, ended]);
     return result;
   } finally {
     answered.abort();
-    channel?.unref();
+    child.channel?.unref();
+    child.unref();
   }
 }
 

@@ -25,8 +25,8 @@ const KNOWN_DAYS = 90;
 export interface Attempt {
   readonly phone: string;
   readonly address: string;
-  /** An earlier token of this user. Strangers cannot use up its limit. */
-  readonly device?: string | null;
+  /** The user whose earlier token came with the attempt. Strangers cannot use up this limit. */
+  readonly tokenOf?: number | null;
   /** Whether the phone has logged in from this network. Strangers elsewhere then cannot use up its limit. */
   readonly isKnown?: boolean;
 }
@@ -61,13 +61,13 @@ export class AttemptLimits {
   }
 
   /**
-   * Counts an attempt. The first limits are those of its own place, so an attempt above them uses nothing of what is common to others.
+   * Counts an attempt. It takes the near limits first: network, then phone. A refused attempt uses nothing of the later ones.
    * @throws HttpError 429 above a limit, with the time until the next attempt is admitted.
    */
-  async count(action: 'login' | 'register', { phone, address, device = null, isKnown = false }: Attempt): Promise<void> {
+  async count(action: 'login' | 'register', { phone, address, tokenOf = null, isKnown = false }: Attempt): Promise<void> {
     const { windowS, perPhone, perPhoneAnywhere, perNetwork, all } = this.#limits[action];
     const take = (name: string, most: number): Promise<void> => this.#take(windowS, `${action} ${name}`, most);
-    if (device !== null) return take(`phone ${phone} with ${device}`, perPhone);
+    if (tokenOf !== null) return take(`user ${tokenOf} with an earlier token`, perPhone);
     const network = networkOf(address);
     await take(`network ${network}`, perNetwork);
     await take(`phone ${phone} in ${network}`, perPhone);

@@ -13,7 +13,12 @@ export async function serve(): Promise<number> {
   const stdout = pino.destination({ dest: 1, sync: true });
   const log = pino({ level: settings.logLevel, base: null }, { write: (line) => stdout.write(logLine(line)) });
   const stopRequest = firstSignal();
-  const cloud = await startCloud(settings, log);
+  // A start may wait for a migration without limit. Like a kill, an early stop leaves nothing half done.
+  const cloud = await Promise.race([startCloud(settings, log), stopRequest]);
+  if (typeof cloud === 'string') {
+    log.info({ event: 'cloud_stopped', signal: cloud }, 'stopped before it was ready');
+    process.exit(0);
+  }
   log.info({ event: 'cloud_ready', url: cloud.url, subscribed: cloud.subscribed }, 'the cloud is ready');
   const signal = await stopRequest;
   log.info({ event: 'cloud_stopping', signal }, 'the cloud completes its pending work and stops');

@@ -18,8 +18,8 @@ const AGAIN_MS = 2_000;
 const FIRST_SCHEMA = 1;
 
 /**
- * @param onWait is called with the reason for each time that a step gives up its locks, because another transaction, such as a pg_dump, has
- * one that it needs. It tries again without limit.
+ * @param onWait is called with the reason when a step first gives up its locks, because another transaction, such as a pg_dump, has one that
+ * it needs. It tries again without limit.
  * @returns the numbers of the steps that were applied.
  * @throws Refusal if the database belongs to a newer program, a step fails, or the server is too old.
  */
@@ -29,14 +29,15 @@ export async function migrate(
   onWait: (reason: string) => void = () => {},
 ): Promise<number[]> {
   const applied: number[] = [];
-  for (;;) {
+  for (let isWaiting = false; ; ) {
     try {
       const steps = await db.transaction((sql) => applyNext(sql, migrations));
       if (steps.length === 0) return applied;
       applied.push(...steps);
     } catch (error) {
       if (!hadNoLock(error)) throw error;
-      onWait(messageOf(error));
+      if (!isWaiting) onWait(messageOf(error));
+      isWaiting = true;
       await sleep(AGAIN_MS);
     }
   }

@@ -15,7 +15,10 @@ const NEXT = 'pg_snapshot_xmax(pg_current_snapshot())';
 export interface Origin {
   /** The identifier of the cluster in which rows were last written; null before the first look. */
   readonly known: string | null;
-  /** Whether the latest known transaction, or that of a robot's state, is still to come here. */
+  /**
+   * Whether the latest known transaction is still to come here. Also that of a robot's state, if the server does not tell its identifier:
+   * this reads all robots.
+   */
   readonly isAhead: boolean;
 }
 
@@ -34,8 +37,10 @@ export async function noticeRestore(db: Database): Promise<boolean> {
   const identifier = await systemIdentifier(db);
   return db.transaction(async (sql) => {
     const [origin] = await sql.query<Origin>(
-      `select system_identifier as known, xid >= ${NEXT} or exists (select from robots where state_xid >= ${NEXT}) as "isAhead"
+      `select system_identifier as known,
+        xid >= ${NEXT} or $1::text is null and exists (select from robots where state_xid >= ${NEXT}) as "isAhead"
       from database_origin for update`,
+      [identifier],
     );
     const look = origin ? lookAt(origin, identifier) : 'same';
     // A database may be restored and migrated to this version at the same time.

@@ -68,9 +68,8 @@ export function credentialRoutes({ app, db }: Context, { tokens, passwords, atte
     async (request) => {
       const { phone, password } = request.body;
       const user = await findUser(db, phone);
-      const { authorization } = request.headers;
-      const device = user && (await tokens.issuedTo(authorization)) === user.id ? (authorization ?? null) : null;
-      const attempt = { phone, address: request.ip, device, isKnown: device !== null || (await attempts.knows(phone, request.ip)) };
+      const tokenOf = user && (await tokens.issuedTo(request.headers.authorization)) === user.id ? user.id : null;
+      const attempt = { phone, address: request.ip, tokenOf, isKnown: tokenOf !== null || (await attempts.knows(phone, request.ip)) };
       passwords.admit(attempt.isKnown);
       await attempts.count('login', attempt);
       const matches = await passwords.matches(password, user?.hashed_password ?? null, attempt.isKnown);

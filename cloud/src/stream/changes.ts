@@ -53,7 +53,7 @@ select w.n, case when epoch > 0 then epoch || '/' else '' end || pg_current_snap
       where r.thing = w.thing and r.state_seq is not null and (s is null or ${isNew('r.state_xid')}))
   ) as events
 from unnest($1::text[], $2::text[]) with ordinality as w(thing, since, n)
-cross join (select epoch from database_origin limit 1) as origin
+cross join (select coalesce((select epoch from database_origin limit 1), 0) as epoch) as origin
 cross join lateral (
   select regexp_replace(w.since, '^\\d+/', '')::pg_snapshot as given, coalesce(substring(w.since from '^(\\d+)/'), '0')::int as given_epoch
   offset 0) as given
