@@ -171,6 +171,28 @@ onEachDatabase('receipts', (db, another) => {
     assert.equal(cloud.receipts.length, 300);
   });
 
+  test('an outbox with very many gaps delays the receipts of no other robot', async () => {
+    const [faulty, healthy] = [newThing(), newThing()];
+    const cloud = new Instance(db(), { publishesPerSecond: 8 });
+    const alert = (thing: string) =>
+      cloud.send(TELEMETRY, telemetry({ thing, accepted: 1 }, [[1, 1, 'fall', true, { alert: 'raised' }]], { kind: 'alert' }));
+    await alert(faulty);
+    await cloud.receipt(({ thing }) => thing === faulty);
+    await db().query(
+      `update outboxes set accepted = 20000, committed = (select range_agg(int8range(2 * n + 1, 2 * n + 2)) from generate_series(0, 9999) n)
+      where thing = $1`,
+      [faulty],
+    );
+    await Promise.all([faulty, healthy].map(alert));
+    await cloud.receipt(({ thing }) => thing === healthy);
+    await alert(healthy);
+    const before = cloud.receipts.length;
+    await cloud.receipt(({ thing }) => thing === healthy, before);
+    await cloud.stop();
+    const pages = cloud.receipts.filter(({ receipt }) => receipt.thing === faulty).length;
+    assert.ok(pages < 25, `the healthy robot waited for ${pages} of 50 pages`);
+  });
+
   test('only the receipts without a PUBACK are published again', async () => {
     const [lost = '', ...others] = Array.from({ length: 5 }, newThing);
     let losses = 1;

@@ -73,6 +73,8 @@ export class Passwords {
 async function compute(task: HashingTask): Promise<unknown> {
   hasher ??= startHasher();
   const child = hasher;
+  // Without a free file descriptor there is no channel.
+  if (!child.connected) throw new Error('the process that hashes passwords did not start, or ended');
   const answered = new AbortController();
   // An idle process does not keep the cloud alive; one that computes does, also while it ends.
   child.ref();

@@ -11,7 +11,7 @@
 import type { Logger } from 'pino';
 import { messageOf } from '../../../src/base/index.ts';
 import { compareMarks, type Mark, type Receipt, receiptPages, topicsOf } from '../../../src/wire/index.ts';
-import type { Database } from '../database/index.ts';
+import { type Database, tookTooLong } from '../database/index.ts';
 import type { Message, OutboxName } from '../messages/index.ts';
 import { outboxChanges } from './changes.ts';
 import { type Coverage, readCoverage } from './coverage.ts';
@@ -22,6 +22,8 @@ const URGENT_EVERY_MS = 500;
 const RETRY_MS = 5_000;
 /** Outboxes per query of the coverage. Few are read ahead of the pace, so that a receipt that waited has what was committed meanwhile. */
 const READ_AT_ONCE = 20;
+/** An outbox with more pages has many gaps, which only a faulty robot has. Its receipts wait in the last rank, so that they delay no other robot. */
+const FEW_PAGES = 5;
 
 interface Due extends OutboxName {
   readonly dueMs: number;
@@ -165,25 +167,40 @@ export class Receipts {
 
   /** @param failed gets each outbox with a page without a PUBACK, and the reason. */
   async #publish(batch: readonly OutboxName[], rank: Rank, failed: Map<OutboxName, string>): Promise<void> {
-    const { db, pace } = this.#options;
+    const { pace } = this.#options;
     const marks = new Map(batch.map(({ thing }): [string, Mark] => [thing, this.#robots.get(thing)?.mark ?? [0, 0]]));
     const published: Promise<void>[] = [];
     try {
-      const coverages = await readCoverage(db, batch);
-      const turns = coverages.flatMap((coverage) =>
-        receiptPages(coverage.covered).map((page) => {
-          const turn = pace.turn(rank);
+      const turns: Promise<void>[] = [];
+      for (const coverage of await this.#coverages(batch)) {
+        const pages = receiptPages(coverage.covered);
+        const own = pages.length > FEW_PAGES ? RANKS.interval : rank;
+        for (const page of pages) {
+          const turn = pace.turn(own);
           const send = (): Promise<void> => this.#page(coverage, { mark: marks.get(coverage.thing) ?? [0, 0], ...page });
           published.push(turn.then(send).catch((error: unknown) => void failed.set(coverage, messageOf(error))));
-          return turn;
-        }),
-      );
+          if (own === rank) turns.push(turn);
+        }
+      }
       await Promise.allSettled(turns);
     } finally {
       this.#pacing.delete(rank);
       this.#arm();
     }
     await Promise.all(published);
+  }
+
+  /** One outbox with very many gaps may take too long to read. Then the others are read without it. */
+  async #coverages(batch: readonly OutboxName[]): Promise<readonly Coverage[]> {
+    const { db } = this.#options;
+    try {
+      return await readCoverage(db, batch);
+    } catch (error) {
+      if (!tookTooLong(error) || batch.length === 1) throw error;
+    }
+    const alone: Coverage[] = [];
+    for (const name of batch) alone.push(...(await readCoverage(db, [name]).catch(() => [])));
+    return alone;
   }
 
   async #page(

@@ -39,7 +39,7 @@ const isNew = (xid: string): string =>
 /**
  * $1: robots, $2: their moments, $3: the limit. A moment of null reads the current state and the open alerts. So does a moment of another
  * epoch, or one that is ahead of the database, because a backup was restored after it; the stream then tells of a gap. Each branch has its own
- * index, so a look costs no more with a long history.
+ * index and reads the newest changes first, so a look costs no more with a long history or an old moment.
  */
 export const CHANGES = `
 select w.n, case when epoch > 0 then epoch || '/' else '' end || pg_current_snapshot() as moment,
@@ -63,12 +63,12 @@ cross join lateral (
 cross join lateral (select array(
   select a.id from alerts a where s is null and a.thing = w.thing and a.resolved_at is null
   union all
-  select a.id from alerts a where a.thing = w.thing and ${isNew('a.changed_xid')}
+  (select a.id from alerts a where a.thing = w.thing and ${isNew('a.changed_xid')} order by a.changed_xid desc limit $3 + 1)
   order by id desc limit $3 + 1) as ids offset 0) as newest
 cross join lateral (
   select count(*) as n, string_agg(${event('result', columns('thing, id, command, status, reason, detail, applied, at'))}, '' order by place desc)
     filter (where place <= $3) as events
   from (
-    select r.*, row_number() over (order by r.received_at desc, r.seq desc) as place from results r
-    where r.thing = w.thing and r.id is not null and ${isNew('r.stored_xid')}
-    order by place limit $3 + 1) as r) as results`;
+    select n.*, row_number() over (order by n.received_at desc, n.seq desc) as place from (
+      select * from results r where r.thing = w.thing and r.id is not null and ${isNew('r.stored_xid')}
+      order by r.stored_xid desc limit $3 + 1) as n) as r) as results`;
