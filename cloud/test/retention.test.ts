@@ -34,7 +34,7 @@ test('retention is a number of days or forever per table, and other values are r
     events: null,
     named: ['readings', 'events'],
   });
-  assert.match(String(retentionFrom('outboxes=7d')), /^outboxes: expected one of readings, results/);
+  assert.match(String(retentionFrom('outboxes=7d')), /^outboxes: expected TABLE=days, such as readings=90d; tables: readings, results/);
   for (const wrong of ['readings=0d', 'readings=7', 'readings', 'readings=-1d', 'readings=99999d']) {
     assert.match(String(retentionFrom(wrong)), /expected days, such as readings=90d/, wrong);
   }

@@ -84,4 +84,14 @@ async function runOne(
   return lost + doubled + failures.length === 0 ? 0 : 1;
 }
 
+// The programs of a campaign have sessions of their own and end with this process only if it exits.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    say(`faults: ended by ${signal}`);
+    process.exit(code);
+  });
+}
 process.exitCode = await main(process.argv.slice(2));

@@ -26,7 +26,7 @@ const INTERVAL = 'expected a time such as 2s or 5m, at most 1h';
 const PORT = 'expected a port from 0 (any free port) to 65535';
 const PER_SECOND = 'expected a whole number from 1 to 10000';
 const DATABASE =
-  'expected postgresql://user:password@host:5432/database, postgresql:///database?host=/var/run/postgresql for a Unix socket, or nothing for the database in the process';
+  'expected postgresql://host:5432/database with user:password@ before the host (.env.example has a line), or nothing for the database in the process';
 const ENDPOINT = 'the host name of your AWS IoT Core (aws iot describe-endpoint --endpoint-type iot:Data-ATS) or of another MQTT broker';
 
 /** In milliseconds; 0 means off. A robot sends a message once a minute, so a time in seconds is refused. */

@@ -139,7 +139,8 @@ export function retentionFrom(text: string): Retention | string {
   const stated: Record<string, number | null> = {};
   for (const part of elementsOf(text).filter(Boolean)) {
     const [table = '', time = ''] = elementsOf(part, '=');
-    if (!Object.hasOwn(defaults, table)) return `${table}: expected one of ${Object.keys(defaults).join(', ')}`;
+    if (!Object.hasOwn(defaults, table))
+      return `${table}: expected TABLE=days, such as readings=90d; tables: ${Object.keys(defaults).join(', ')}`;
     const days = Number(/^([1-9]\d{0,4})d$/.exec(time)?.[1]);
     if (time !== 'forever' && !(days <= MAX_DAYS)) return `${part}: expected days, such as ${table}=90d, or ${table}=forever`;
     stated[table] = time === 'forever' ? null : days;
