@@ -27,8 +27,18 @@ if (files.length === 0) {
   process.stderr.write(`no test file found in ${FOLDERS.join(' or ')}\n`);
   process.exit(1);
 }
-// A test that failed may leave a client behind, which would keep the process of its file alive for ever: --test-force-exit.
-const args = ['--import', 'tsx', '--test', '--test-force-exit', `--test-concurrency=${AT_ONCE}`, '--test-reporter=spec', ...files];
+// A test that failed may leave a client behind, which would keep the process of its file alive for ever: --test-force-exit. A test without a
+// limit of its own that waits for what never comes ends after ten minutes, far more than any test takes.
+const args = [
+  '--import',
+  'tsx',
+  '--test',
+  '--test-force-exit',
+  '--test-timeout=600000',
+  `--test-concurrency=${AT_ONCE}`,
+  '--test-reporter=spec',
+  ...files,
+];
 const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] });
 let end = '';
 child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ part) => {
