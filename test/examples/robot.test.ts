@@ -177,8 +177,12 @@ describe('examples/robot.py', { skip, timeout: 300_000 }, () => {
       [{ incident: INCIDENT, state: 'resolved', value: true }],
     );
     assert.deepEqual(await ask('/telemetry'), { fall: false, temperature: READINGS - 1 });
-    const { robots } = await ask<{ robots: { online: boolean; reason: string }[] }>('/robots');
-    assert.deepEqual([robots[0]?.online, robots[0]?.reason], [false, 'stopped']);
+    // The broker acknowledges the presence before the cloud has committed it.
+    await eventually(
+      () => ask<{ robots: { online: boolean; reason: string }[] }>('/robots'),
+      ({ robots }) => robots[0]?.online === false && robots[0].reason === 'stopped',
+      'the last presence is in the cloud',
+    );
   });
 
   it('refuses a retained, an expired and a repeated command', async () => {

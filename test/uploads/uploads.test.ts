@@ -90,8 +90,8 @@ describe('uploads', { timeout: 300_000 }, () => {
   it('send an incident’s picture while the daily share for logs is used up, and let the logs wait', async () => {
     const used = 'quota-used-up';
     await rig.cloud.db.query(
-      `insert into uploads (id, thing, kind, sha256, size, content_type, object_key, taken_at, announced_at, signed_at, check_at)
-      values ($1, $2, 'backup', $1, $3, 'application/gzip', $1, 0, $4, $4, null)`,
+      `insert into uploads (id, thing, kind, sha256, size, content_type, object_key, taken_at, announced_at, signed_at, check_at, state)
+      values ($1, $2, 'backup', $1, $3, 'application/gzip', $1, 0, $4, $4, null, 'stored')`,
       [used, THING, (DAILY_BYTES * 3) / 4, Date.now()],
     );
     try {
