@@ -193,6 +193,33 @@ onEachDatabase('receipts', (db, another) => {
     assert.ok(pages < 25, `the healthy robot waited for ${pages} of 50 pages`);
   });
 
+  test('an outbox whose coverage takes too long to read is tried again, and delays no other', async () => {
+    const [slow, quick] = [newThing(), newThing()];
+    let failures = 0;
+    const watched: Database = {
+      ...db(),
+      async query<Row>(text: string, params?: readonly Param[]): Promise<Row[]> {
+        const things = params?.[0];
+        const isCoverage = text.includes('from outboxes') && text.includes('accepted') && Array.isArray(things);
+        if (isCoverage && (things as string[]).includes(slow) && failures < 2) {
+          failures++;
+          throw Object.assign(new Error('canceling statement due to statement timeout'), { code: '57014' });
+        }
+        return db().query<Row>(text, params);
+      },
+    };
+    const cloud = new Instance(watched, { receiptIntervalMs: 50 });
+    await Promise.all([slow, quick].map((thing) => cloud.send(PRESENCE, presence({ thing, mark: [1, 100] }, [['box-1', 1]]))));
+    await cloud.receipt(({ thing }) => thing === quick);
+    await cloud.receipt(({ thing }) => thing === slow);
+    await cloud.stop();
+    assert.equal(failures, 2);
+    assert.deepEqual(
+      cloud.receipts.map(({ receipt }) => receipt.thing),
+      [quick, slow],
+    );
+  });
+
   test('only the receipts without a PUBACK are published again', async () => {
     const [lost = '', ...others] = Array.from({ length: 5 }, newThing);
     let losses = 1;

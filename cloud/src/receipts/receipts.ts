@@ -143,7 +143,7 @@ export class Receipts {
     this.#arm();
   }
 
-  /** Repeats the receipts of those outboxes that have a page without a PUBACK. */
+  /** Repeats the receipts of those outboxes that failed. */
   async #send(batch: readonly OutboxName[], rank: Rank): Promise<void> {
     const { log, intervalMs } = this.#options;
     const failed = new Map<OutboxName, string>();
@@ -165,14 +165,14 @@ export class Receipts {
     this.#arm();
   }
 
-  /** @param failed gets each outbox with a page without a PUBACK, and the reason. */
+  /** @param failed gets each outbox that can't be read or has a page without a PUBACK, and the reason. */
   async #publish(batch: readonly OutboxName[], rank: Rank, failed: Map<OutboxName, string>): Promise<void> {
     const { pace } = this.#options;
     const marks = new Map(batch.map(({ thing }): [string, Mark] => [thing, this.#robots.get(thing)?.mark ?? [0, 0]]));
     const published: Promise<void>[] = [];
     try {
       const turns: Promise<void>[] = [];
-      for (const coverage of await this.#coverages(batch)) {
+      for (const coverage of await this.#coverages(batch, failed)) {
         const pages = receiptPages(coverage.covered);
         const own = pages.length > FEW_PAGES ? RANKS.interval : rank;
         for (const page of pages) {
@@ -190,17 +190,22 @@ export class Receipts {
     await Promise.all(published);
   }
 
-  /** One outbox with very many gaps may take too long to read. Then the others are read without it. */
-  async #coverages(batch: readonly OutboxName[]): Promise<readonly Coverage[]> {
+  /** One outbox with very many gaps may take too long to read. Then each is read alone. @param failed gets those that can't be read. */
+  async #coverages(batch: readonly OutboxName[], failed: Map<OutboxName, string>): Promise<readonly Coverage[]> {
     const { db } = this.#options;
     try {
       return await readCoverage(db, batch);
     } catch (error) {
       if (!tookTooLong(error) || batch.length === 1) throw error;
     }
-    const alone: Coverage[] = [];
-    for (const name of batch) alone.push(...(await readCoverage(db, [name]).catch(() => [])));
-    return alone;
+    const found: Coverage[] = [];
+    for (const name of batch) {
+      await readCoverage(db, [name]).then(
+        (coverages) => found.push(...coverages),
+        (error: unknown) => failed.set(name, messageOf(error)),
+      );
+    }
+    return found;
   }
 
   async #page(

@@ -54,8 +54,6 @@ export class Looks {
       for (const { n, ...changes } of await this.#db.prepared<Changes & { n: number }>(CHANGES, [...columns, MAX_CHANGES])) {
         for (const stream of asked[n - 1]?.streams ?? []) stream.resolve(changes);
       }
-      // Without effect on those that have their answer.
-      for (const stream of asked.flatMap(({ streams }) => streams)) stream.reject(new Error('the database returned no row'));
     } catch (error) {
       // One robot's data must not end the streams of the others.
       if (asked.length > 1 && refusesData(error)) for (const one of asked) await this.#answer([one]);

@@ -18,7 +18,7 @@ const SETTLED_WITHIN_MS = 300_000;
 /** AWS IoT Core: publish requests a second of one connection. */
 const QUOTA = 100;
 
-/** `both` counts what the broker delivers to the cloud too, so that it discards messages of robots. */
+/** `both` also counts the messages that the broker delivers to the cloud. Then the quota discards messages of robots too. */
 const KINDS = ['published', 'both'] as const;
 
 export const returning: Campaign = {
